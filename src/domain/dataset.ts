@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { DatasetId } from './ids.ts';
+import { Timestamp } from './time.ts';
+
+/**
+ * How labels are found. `auto`: train/ and valid/ folders, else labels.csv, else a folder per class.
+ * `name_re` takes `pattern`, a regular expression whose first group is the label (fastai from_name_re).
+ */
+export const Layout = z.enum(['auto', 'folder', 'csv', 'name_re']);
+export type Layout = z.infer<typeof Layout>;
+
+/** datasets/{id}/dataset.json: what the API wrote when it acknowledged the upload. */
+export const DatasetRecord = z.object({
+  id: DatasetId,
+  owner: z.string(),
+  name: z.string(),
+  layout: Layout,
+  pattern: z.string().nullable(),
+  bytes: z.int(),
+  sha256: z.string(),
+  format: z.enum(['zip', 'tar', 'tgz']),
+  created_at: Timestamp,
+});
+export type DatasetRecord = z.infer<typeof DatasetRecord>;
+
+/** One image; `offset` and `length` are bytes in images.bin. `split` is null where the upload gave none. */
+export const ManifestItem = z.object({
+  file: z.string(),
+  label: z.string(),
+  split: z.enum(['train', 'valid']).nullable(),
+  offset: z.int(),
+  length: z.int(),
+  width: z.int(),
+  height: z.int(),
+  sha256: z.string(),
+});
+export type ManifestItem = z.infer<typeof ManifestItem>;
+
+/** datasets/{id}/manifest.json: the data set is ready when this exists. Items are sorted by file. */
+export const Manifest = z.object({
+  classes: z.array(z.string()),
+  items: z.array(ManifestItem),
+  /** sha256 over file, label, split and sha256 of every item: two equal digests train alike. */
+  digest: z.string(),
+  created_at: Timestamp,
+});
+export type Manifest = z.infer<typeof Manifest>;
+
+/** Images per class of each split; `unsplit` where the upload gave no split. */
+export const SplitCounts = z.record(
+  z.enum(['train', 'valid', 'unsplit']),
+  z.record(z.string(), z.int()),
+);
+export type SplitCounts = z.infer<typeof SplitCounts>;
+
+/** datasets/{id}/report.json: written for a failed data set too, with `error`. */
+export const DatasetReport = z.object({
+  images: z.int(),
+  counts: SplitCounts,
+  skipped: z.array(z.object({ file: z.string(), reason: z.string() })),
+  skipped_total: z.int(),
+  duplicates: z.array(z.object({ files: z.array(z.string()), labels: z.array(z.string()) })),
+  duplicates_total: z.int(),
+  warnings: z.array(z.string()),
+  /** Distinct image sizes as [width, height, count], most frequent first, at most 20. */
+  sizes: z.array(z.tuple([z.int(), z.int(), z.int()])),
+  sizes_total: z.int(),
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+  created_at: Timestamp,
+});
+export type DatasetReport = z.infer<typeof DatasetReport>;
+
+export type DatasetState = 'processing' | 'ready' | 'failed';

@@ -1,0 +1,438 @@
+// The training spec: one JSON document, each field with fastai v1's default. parseSpec returns it
+// complete, so that a stored spec says everything that a run depended on.
+
+import { z } from 'zod';
+import { DatasetId, ModelId } from './ids.ts';
+import { type FieldError, problem } from './problem.ts';
+
+export const Arch = z.enum(['resnet18', 'resnet34', 'resnet50', 'squeezenet1_1']);
+export type Arch = z.infer<typeof Arch>;
+
+const positive = z.number().positive().max(1e6);
+const fraction = z.number().min(0).max(1);
+const epochs = z.int().min(1).max(1000);
+
+/** A rate for every group, one per group, or fastai's slice: [a, b] geometric, [b] = b/10 below the head. */
+export const MaxLr = z.union(
+  [
+    positive,
+    z.array(positive).min(1).max(8),
+    z.strictObject({ slice: z.union([z.tuple([positive]), z.tuple([positive, positive])]) }),
+    z.literal('auto'),
+    z.strictObject({ slice: z.literal('auto') }),
+  ],
+  {
+    error:
+      'expected a positive number, a list of them (one per layer group), {"slice": [a, b]}, {"slice": [b]}, "auto" or {"slice": "auto"}',
+  },
+);
+export type MaxLr = z.infer<typeof MaxLr>;
+
+/** true = all but the head, false = nothing, n = the first n layer groups (freeze_to), null = leave as it is. */
+const Freeze = z.union([z.boolean(), z.int().min(-8).max(8)]).nullable();
+/** Weight decay of this phase: one number or one per layer group; null = the optimiser's. */
+const PhaseWd = z
+  .union([z.number().min(0).max(10), z.array(z.number().min(0).max(10)).min(1).max(8)])
+  .nullable();
+
+/** get_transforms()'s arguments (fastai vision/transform.py). */
+export const Transforms = z.strictObject({
+  do_flip: z.boolean().default(true),
+  flip_vert: z.boolean().default(false),
+  max_rotate: z.number().min(0).max(180).default(10),
+  max_zoom: z.number().min(1).max(10).default(1.1),
+  max_lighting: z.number().min(0).max(0.95).default(0.2),
+  max_warp: z.number().min(0).max(0.9).default(0.2),
+  p_affine: fraction.default(0.75),
+  p_lighting: fraction.default(0.75),
+});
+export type Transforms = z.infer<typeof Transforms>;
+
+const pixels = z.int().min(16).max(1024);
+/** One number: square, resized by the method; [height, width]. null keeps each image's own size. */
+const Size = z.union([pixels, z.tuple([pixels, pixels])]).nullable();
+const channels = z.tuple([z.number(), z.number(), z.number()]);
+const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
+
+/** `imagenet` statistics, `batch` = those of one training batch, `pretrained` = as the body's model was trained. */
+export const Normalize = z
+  .union([
+    z.enum(['imagenet', 'batch', 'pretrained']),
+    z.strictObject({ mean: channels, std: deviations }),
+  ])
+  .nullable();
+export type Normalize = z.infer<typeof Normalize>;
+
+const ResizeMethod = z.enum(['crop', 'pad', 'squish', 'no']);
+const PaddingMode = z.enum(['reflection', 'border', 'zeros']);
+const batchSize = z.int().min(1).max(1024);
+
+const DataInput = z.strictObject({
+  size: Size.default(null),
+  resize_method: ResizeMethod.optional(),
+  padding_mode: PaddingMode.default('reflection'),
+  batch_size: batchSize.default(64),
+  normalize: Normalize.optional(),
+  valid_pct: z.number().min(0).max(0.99).nullable().default(null),
+  transforms: Transforms.nullable().default(null),
+});
+
+/** What a phase may change: progressive resizing. The optimiser's state survives, as when assigning learn.data. */
+const PhaseData = z
+  .strictObject({
+    size: Size.optional(),
+    resize_method: ResizeMethod.optional(),
+    padding_mode: PaddingMode.optional(),
+    batch_size: batchSize.optional(),
+    transforms: Transforms.nullable().optional(),
+  })
+  .nullable();
+export type PhaseData = z.infer<typeof PhaseData>;
+
+const common = {
+  freeze: Freeze.default(null),
+  wd: PhaseWd.default(null),
+  data: PhaseData.default(null),
+};
+
+export const LrFindPhase = z.strictObject({
+  type: z.literal('lr_find'),
+  start_lr: positive.default(1e-7),
+  end_lr: positive.default(10),
+  num_it: z.int().min(2).max(10000).default(100),
+  stop_div: z.boolean().default(true),
+  skip_start: z.int().min(0).max(1000).default(10),
+  skip_end: z.int().min(0).max(1000).default(5),
+  ...common,
+});
+export const FitOneCyclePhase = z.strictObject({
+  type: z.literal('fit_one_cycle'),
+  epochs: epochs.default(1),
+  max_lr: MaxLr.default({ slice: [3e-3] }),
+  pct_start: fraction.default(0.3),
+  div_factor: z.number().positive().max(1e6).default(25),
+  final_div: positive.or(z.number().max(1e12)).nullable().default(null),
+  moms: z.tuple([fraction, fraction]).default([0.95, 0.85]),
+  tot_epochs: epochs.nullable().default(null),
+  start_epoch: z.int().min(0).nullable().default(null),
+  ...common,
+});
+export const FitPhase = z.strictObject({
+  type: z.literal('fit'),
+  epochs: epochs.default(1),
+  lr: MaxLr.default({ slice: [3e-3] }),
+  ...common,
+});
+export const FitFlatCosPhase = z.strictObject({
+  type: z.literal('fit_flat_cos'),
+  epochs: epochs.default(1),
+  lr: MaxLr.default({ slice: [3e-3] }),
+  start_pct: fraction.default(0.72),
+  ...common,
+});
+export const FineTunePhase = z.strictObject({
+  type: z.literal('fine_tune'),
+  epochs: epochs.default(1),
+  base_lr: z.union([positive, z.literal('auto')]).default(2e-3),
+  freeze_epochs: z.int().min(0).max(1000).default(1),
+  lr_mult: positive.default(100),
+  pct_start: fraction.default(0.3),
+  div: positive.default(5),
+  wd: PhaseWd.default(null),
+  data: PhaseData.default(null),
+});
+
+export const Phase = z.discriminatedUnion('type', [
+  LrFindPhase,
+  FitOneCyclePhase,
+  FitPhase,
+  FitFlatCosPhase,
+  FineTunePhase,
+]);
+export type Phase = z.infer<typeof Phase>;
+
+const Average = z.enum(['binary', 'micro', 'macro', 'weighted']);
+/** Options as in fastai metrics.py; a bare name takes fastai's defaults. */
+export const Metric = z.union(
+  [
+    z
+      .enum([
+        'accuracy',
+        'error_rate',
+        'top_k_accuracy',
+        'precision',
+        'recall',
+        'f_beta',
+        'kappa',
+        'matthews_corrcoef',
+      ])
+      .transform(
+        (name) =>
+          ({ name }) as {
+            name: typeof name;
+            k?: number;
+            beta?: number;
+            average?: z.infer<typeof Average>;
+            weights?: 'linear' | 'quadratic' | null;
+          },
+      ),
+    z.strictObject({ name: z.literal('top_k_accuracy'), k: z.int().min(1).max(1000).default(5) }),
+    z.strictObject({ name: z.enum(['precision', 'recall']), average: Average.default('binary') }),
+    z.strictObject({
+      name: z.literal('f_beta'),
+      beta: z.number().positive().default(2),
+      average: Average.default('binary'),
+    }),
+    z.strictObject({
+      name: z.literal('kappa'),
+      weights: z.enum(['linear', 'quadratic']).nullable().default(null),
+    }),
+  ],
+  {
+    error:
+      'expected accuracy, error_rate, top_k_accuracy, precision, recall, f_beta, kappa, matthews_corrcoef, or one of them as an object with its options',
+  },
+);
+export type Metric = z.infer<typeof Metric>;
+
+const monitor = {
+  /** valid_loss, train_loss, or the name of one of `metrics`. */
+  monitor: z.string().default('valid_loss'),
+  /** auto: min if the name holds "loss" or "error", else max. */
+  mode: z.enum(['auto', 'min', 'max']).default('auto'),
+};
+
+const seedPhases = [
+  { type: 'lr_find' as const },
+  { type: 'fit_one_cycle' as const, epochs: 1, max_lr: 3e-2, freeze: true },
+  {
+    type: 'fit_one_cycle' as const,
+    epochs: 1,
+    max_lr: { slice: [1e-6, 1e-4] as [number, number] },
+    freeze: false,
+  },
+];
+
+const SpecInput = z.strictObject({
+  dataset: DatasetId,
+  name: z.string().max(200).default(''),
+  seed: z.int().min(0).max(4294967295).default(42),
+  /** 0 runs first; up to 100. */
+  priority: z.int().min(0).max(100).default(0),
+  arch: Arch.default('resnet18'),
+  pretrained: z
+    .union([
+      ModelId,
+      z
+        .string()
+        .regex(
+          /^(?!mdl_)[a-z0-9][a-z0-9._-]{0,99}$/,
+          'expected null, "imagenet", a mdl_ id or a name in the zoo',
+        ),
+    ])
+    .nullable()
+    .default('imagenet'),
+  head: z
+    .strictObject({
+      lin_ftrs: z.array(z.int().min(1).max(8192)).max(8).default([512]),
+      ps: z
+        .union([z.number().min(0).max(0.99), z.array(z.number().min(0).max(0.99)).min(1).max(9)])
+        .default(0.5),
+      concat_pool: z.boolean().default(true),
+      bn_final: z.boolean().default(false),
+    })
+    .prefault({}),
+  data: DataInput.prefault({}),
+  optimizer: z
+    .strictObject({
+      wd: z.number().min(0).max(10).default(0.01),
+      true_wd: z.boolean().default(true),
+      bn_wd: z.boolean().default(true),
+      beta2: z.number().min(0).max(0.999999).default(0.99),
+      eps: z.number().positive().max(1).default(1e-8),
+      train_bn: z.boolean().default(true),
+      mixup: z
+        .strictObject({ alpha: z.number().positive().max(10).default(0.4) })
+        .nullable()
+        .default(null),
+      label_smoothing: z.number().gt(0).lt(1).nullable().default(null),
+    })
+    .prefault({}),
+  metrics: z.array(Metric).min(0).max(16).prefault(['accuracy', 'error_rate']),
+  precision: z.enum(['auto', 'f32', 'bf16']).default('auto'),
+  phases: z.array(Phase).min(1).max(20).prefault(seedPhases),
+  callbacks: z
+    .strictObject({
+      early_stopping: z
+        .strictObject({
+          ...monitor,
+          min_delta: z.number().min(0).default(0),
+          patience: z.int().min(0).default(0),
+        })
+        .nullable()
+        .default(null),
+      save_best: z.strictObject(monitor).nullable().default(null),
+      reduce_on_plateau: z
+        .strictObject({
+          ...monitor,
+          patience: z.int().min(0).default(0),
+          factor: z.number().gt(0).lt(1).default(0.2),
+          min_delta: z.number().min(0).default(0),
+          min_lr: z.number().min(0).default(0.001),
+        })
+        .nullable()
+        .default(null),
+      /** Gradients' global L2 norm is clipped to this. */
+      gradient_clip: positive.nullable().default(null),
+      /** Frozen batch norms keep their running statistics too (fastai BnFreeze). */
+      bn_freeze: z.boolean().default(false),
+    })
+    .prefault({}),
+  evaluation: z
+    .strictObject({
+      /** Test-time augmentation of the final interpretation; needs transforms. */
+      tta: z
+        .strictObject({
+          beta: fraction.nullable().default(0.4),
+          scale: z.number().min(1).max(4).default(1.35),
+        })
+        .nullable()
+        .default(null),
+      top_losses: z.int().min(0).max(100).default(9),
+    })
+    .prefault({}),
+});
+
+/** What a caller may send. */
+export const Spec = SpecInput.superRefine((spec, context) => {
+  for (const error of contradictions(spec)) {
+    context.addIssue({
+      code: 'custom',
+      path: error.path.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part)),
+      message: error.message,
+    });
+  }
+}).transform((spec) => ({
+  ...spec,
+  data: {
+    ...spec.data,
+    // fastai: an int size crops, a pair squishes
+    resize_method:
+      spec.data.resize_method ??
+      (Array.isArray(spec.data.size) ? ('squish' as const) : ('crop' as const)),
+    normalize:
+      spec.data.normalize !== undefined ? spec.data.normalize : defaultNormalize(spec.pretrained),
+  },
+}));
+export type SpecBody = z.input<typeof Spec>;
+/** A spec with every default in place. */
+export type Spec = z.output<typeof Spec>;
+
+function defaultNormalize(pretrained: string | null): Normalize {
+  if (pretrained === null) return null;
+  return pretrained.startsWith('mdl_') ? 'pretrained' : 'imagenet';
+}
+
+/** What no single field can tell: values that fastai would take in silence and do something else with. */
+function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
+  const errors: FieldError[] = [];
+  const say = (path: string, message: string) => errors.push({ path, message });
+  const { ps, lin_ftrs } = spec.head;
+  if (Array.isArray(ps) && ps.length !== 1 && ps.length !== lin_ftrs.length + 1) {
+    say(
+      'head.ps',
+      `expected one value or ${lin_ftrs.length + 1} (one per linear layer: lin_ftrs plus the last), got ${ps.length}; fastai would drop the final layers in silence`,
+    );
+  }
+  let suggested = false;
+  spec.phases.forEach((phase, index) => {
+    const path = `phases.${index}`;
+    if (phase.type === 'lr_find') {
+      if (phase.end_lr <= phase.start_lr)
+        say(
+          `${path}.end_lr`,
+          `expected more than start_lr (${phase.start_lr}), got ${phase.end_lr}`,
+        );
+      suggested = true;
+      return;
+    }
+    const lr =
+      phase.type === 'fine_tune'
+        ? phase.base_lr
+        : phase.type === 'fit_one_cycle'
+          ? phase.max_lr
+          : phase.lr;
+    const field =
+      phase.type === 'fine_tune' ? 'base_lr' : phase.type === 'fit_one_cycle' ? 'max_lr' : 'lr';
+    if (isAuto(lr) && !suggested)
+      say(`${path}.${field}`, '"auto" needs an lr_find phase before it');
+    if (Array.isArray(lr) && lr.length !== 3)
+      say(`${path}.${field}`, `expected 3 rates, one per layer group, got ${lr.length}`);
+    if ('wd' in phase && Array.isArray(phase.wd) && phase.wd.length !== 3)
+      say(`${path}.wd`, `expected 3 values, one per layer group, got ${phase.wd.length}`);
+    if (phase.type === 'fit_one_cycle') {
+      if (phase.final_div !== null && phase.final_div <= 0)
+        say(`${path}.final_div`, 'expected a positive number');
+      const total = phase.tot_epochs ?? phase.epochs;
+      if (phase.epochs > total)
+        say(
+          `${path}.epochs`,
+          `expected at most tot_epochs (${total}), got ${phase.epochs}; fastai would train one extra batch and stop`,
+        );
+      if (phase.start_epoch !== null && phase.start_epoch >= phase.epochs)
+        say(
+          `${path}.start_epoch`,
+          `expected less than epochs (${phase.epochs}), got ${phase.start_epoch}`,
+        );
+    }
+    if ('freeze' in phase && typeof phase.freeze === 'number' && Math.abs(phase.freeze) > 2)
+      say(`${path}.freeze`, `expected -2..2: there are 3 layer groups, got ${phase.freeze}`);
+  });
+  const names = ['valid_loss', 'train_loss', ...spec.metrics.map((metric) => metric.name)];
+  for (const key of ['early_stopping', 'save_best', 'reduce_on_plateau'] as const) {
+    const callback = spec.callbacks[key];
+    if (callback && !names.includes(callback.monitor))
+      say(
+        `callbacks.${key}.monitor`,
+        `expected one of ${names.join(', ')}, got ${callback.monitor}`,
+      );
+  }
+  spec.metrics.forEach((metric, index) => {
+    if (spec.metrics.findIndex((other) => other.name === metric.name) !== index)
+      say(`metrics.${index}`, `${metric.name} is named twice`);
+  });
+  return errors;
+}
+
+function isAuto(lr: MaxLr): boolean {
+  return lr === 'auto' || (typeof lr === 'object' && !Array.isArray(lr) && lr.slice === 'auto');
+}
+
+/**
+ * The complete spec of a request body.
+ * @throws Problem `invalid_spec` that names every bad field with what was expected there.
+ */
+export function parseSpec(body: unknown): Spec {
+  const result = Spec.safeParse(body);
+  if (result.success) return result.data;
+  const errors = fieldErrors(result.error);
+  throw problem(
+    'invalid_spec',
+    `The spec has ${errors.length} bad field${errors.length === 1 ? '' : 's'}: ${errors.map((e) => e.path || '(body)').join(', ')}`,
+    { errors },
+  );
+}
+
+/** zod's issues as paths and messages; an unknown field is named itself, not its parent. */
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path.map(String);
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        path: [...path, key].join('.'),
+        message: 'unknown field',
+      }));
+    }
+    return [{ path: path.join('.'), message: issue.message }];
+  });
+}

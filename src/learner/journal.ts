@@ -1,0 +1,27 @@
+// Where a training run writes. The learner knows nothing of stores and queues: a test, a script and a
+// worker each hand it a Journal of their own.
+
+import type { EventBody } from '../domain/event.ts';
+
+/** What a run says of its model; the worker makes the card of it. */
+export type FinishedModel = {
+  classes: string[];
+  size: [number, number];
+  resizeMethod: 'crop' | 'pad' | 'squish' | 'no';
+  normalize: { mean: number[]; std: number[] } | null;
+  head: { lin_ftrs: number[]; ps: number[]; concat_pool: boolean; bn_final: boolean };
+  parameters: number;
+  metrics: Record<string, number | null>;
+  body: string;
+};
+
+export interface Journal {
+  /** Says what happened; returns at once. */
+  event(body: EventBody): void;
+  /** A file among the job's artifacts, such as `lr_find.svg`. Resolves when it is safe with the receiver. */
+  artifact(name: string, contentType: string, bytes: Uint8Array): Promise<void>;
+  /** Replaces the checkpoint that a later attempt begins from. */
+  checkpoint(bytes: Uint8Array): Promise<void>;
+  /** A file of the model, such as `safetensors/model.safetensors`. */
+  modelFile(name: string, contentType: string, bytes: Uint8Array): Promise<void>;
+}
