@@ -152,48 +152,35 @@ export const Phase = z.discriminatedUnion('type', [
 export type Phase = z.infer<typeof Phase>;
 
 const Average = z.enum(['binary', 'micro', 'macro', 'weighted']);
-/** Options as in fastai metrics.py; a bare name takes fastai's defaults. */
-export const Metric = z.union(
-  [
-    z
-      .enum([
-        'accuracy',
-        'error_rate',
-        'top_k_accuracy',
-        'precision',
-        'recall',
-        'f_beta',
-        'kappa',
-        'matthews_corrcoef',
-      ])
-      .transform(
-        (name) =>
-          ({ name }) as {
-            name: typeof name;
-            k?: number;
-            beta?: number;
-            average?: z.infer<typeof Average>;
-            weights?: 'linear' | 'quadratic' | null;
-          },
-      ),
-    z.strictObject({ name: z.literal('top_k_accuracy'), k: z.int().min(1).max(1000).default(5) }),
-    z.strictObject({ name: z.enum(['precision', 'recall']), average: Average.default('binary') }),
-    z.strictObject({
-      name: z.literal('f_beta'),
-      beta: z.number().positive().default(2),
-      average: Average.default('binary'),
-    }),
-    z.strictObject({
-      name: z.literal('kappa'),
-      weights: z.enum(['linear', 'quadratic']).nullable().default(null),
-    }),
-  ],
-  {
-    error:
-      'expected accuracy, error_rate, top_k_accuracy, precision, recall, f_beta, kappa, matthews_corrcoef, or one of them as an object with its options',
-  },
+/** A name, or an object with the options of fastai's metrics.py; a bare name takes fastai's defaults. */
+export const Metric = z.preprocess(
+  (value) => (typeof value === 'string' ? { name: value } : value),
+  z.discriminatedUnion(
+    'name',
+    [
+      z.strictObject({ name: z.literal('accuracy') }),
+      z.strictObject({ name: z.literal('error_rate') }),
+      z.strictObject({ name: z.literal('top_k_accuracy'), k: z.int().min(1).max(1000).default(5) }),
+      z.strictObject({ name: z.literal('precision'), average: Average.default('binary') }),
+      z.strictObject({ name: z.literal('recall'), average: Average.default('binary') }),
+      z.strictObject({
+        name: z.literal('f_beta'),
+        beta: z.number().positive().default(2),
+        average: Average.default('binary'),
+      }),
+      z.strictObject({
+        name: z.literal('kappa'),
+        weights: z.enum(['linear', 'quadratic']).nullable().default(null),
+      }),
+      z.strictObject({ name: z.literal('matthews_corrcoef') }),
+    ],
+    {
+      error:
+        'expected accuracy, error_rate, top_k_accuracy, precision, recall, f_beta, kappa, matthews_corrcoef, or an object with such a name and its options',
+    },
+  ),
 );
-export type Metric = z.infer<typeof Metric>;
+export type Metric = z.output<typeof Metric>;
 
 const monitor = {
   /** valid_loss, train_loss, or the name of one of `metrics`. */
