@@ -52,6 +52,8 @@ export const JobAttempt = z.object({
   ended_at: Timestamp.nullable(),
   /** Why it ended: finished, crashed (with the signal or exit code), interrupted. */
   end: z.string().nullable(),
+  /** Whether it saved a checkpoint: deaths without one count towards `trainer_crashed`. */
+  progressed: z.boolean().default(false),
 });
 export type JobAttempt = z.infer<typeof JobAttempt>;
 

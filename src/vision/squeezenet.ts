@@ -1,0 +1,52 @@
+// SqueezeNet 1.1's features (Iandola 2016, torchvision) as fastai cuts them: cut -1 keeps `features` as the
+// body's one child, split before features.5 and features.8: with the head four layer groups.
+
+import * as tf from '@tensorflow/tfjs-core';
+import { maxPool } from '../engine/ops/pool.ts';
+import type { Layer, ModelBuilder } from './model.ts';
+
+/** Squeeze and expand widths by place in torchvision's `features`; the other places are conv, ReLU, pools. */
+const fires = [
+  { index: 3, squeeze: 16, expand: 64 },
+  { index: 4, squeeze: 16, expand: 64 },
+  { index: 6, squeeze: 32, expand: 128 },
+  { index: 7, squeeze: 32, expand: 128 },
+  { index: 9, squeeze: 48, expand: 192 },
+  { index: 10, squeeze: 48, expand: 192 },
+  { index: 11, squeeze: 64, expand: 256 },
+  { index: 12, squeeze: 64, expand: 256 },
+];
+const poolsBefore = new Set([3, 6, 9]);
+
+/** `features.3.squeeze.weight` -> `0.0.3.squeeze.weight`; null for the classifier. */
+export function squeezenetName(torchvision: string): string | null {
+  return torchvision.startsWith('features.') ? `0.0.${torchvision.slice('features.'.length)}` : null;
+}
+
+/** Adds the body: [N,H,W,3] -> [N,h,w,512]. */
+export function squeezenetBody(builder: ModelBuilder): { forward: Layer; features: number } {
+  builder.group = 0;
+  const conv1 = builder.convRelu('0.0.0', 3, 64, 3, 2);
+  let channels = 64;
+  const layers = fires.map(({ index, squeeze, expand }) => {
+    builder.group = index < 5 ? 0 : index < 8 ? 1 : 2;
+    const layer = fire(builder, `0.0.${index}`, channels, squeeze, expand);
+    channels = 2 * expand;
+    return { layer, pool: poolsBefore.has(index) };
+  });
+  const forward: Layer = (x, mode) =>
+    layers.reduce((h, { layer, pool }) => {
+      return layer(pool ? maxPool(h, { size: 3, stride: 2, pad: 0, ceil: true }) : h, mode);
+    }, conv1(x, mode));
+  return { forward, features: channels };
+}
+
+function fire(b: ModelBuilder, name: string, inC: number, squeezeC: number, expandC: number): Layer {
+  const squeeze = b.convRelu(`${name}.squeeze`, inC, squeezeC, 1);
+  const expand1 = b.convRelu(`${name}.expand1x1`, squeezeC, expandC, 1);
+  const expand3 = b.convRelu(`${name}.expand3x3`, squeezeC, expandC, 3, 1, 1);
+  return (x, mode) => {
+    const s = squeeze(x, mode);
+    return tf.concat([expand1(s, mode), expand3(s, mode)], 3);
+  };
+}
