@@ -146,3 +146,8 @@ export class NumpyRandom {
     return (y ^ (y >>> 18)) >>> 0;
   }
 }
+
+/** One 32-bit word out of a key: the seed of a generator that lives elsewhere, such as a native kernel. */
+export function hashKey(...key: number[]): number {
+  return keyedRandom(...key).below(2 ** 32);
+}

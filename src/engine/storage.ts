@@ -1,0 +1,48 @@
+// Tensors as the engine holds them: TF.js's dtype is always float32, the storage behind it is what the
+// precision says: float32, bfloat16 (onednn) or double (the referee, for parity with double figures).
+
+import * as tf from '@tensorflow/tfjs-core';
+
+export type FloatArray = Float32Array | Float64Array;
+
+/** What a CPU-like backend keeps for a tensor; `values` may be a getter that converts. */
+export type StoredTensor = { values: FloatArray; dtype: tf.DataType; refCount: number };
+
+type CpuLikeBackend = { data: { get(dataId: object): StoredTensor } };
+
+/** The stored record behind a tensor of the current backend. */
+export function stored(tensor: tf.TensorInfo): StoredTensor {
+  // both engines are subclasses of MathBackendCPU, whose `data` is public but not in KernelBackend's type
+  return (tf.backend() as unknown as CpuLikeBackend).data.get(tensor.dataId);
+}
+
+/** A tensor over `values`, which it takes over; Float64Array stays double on the referee. */
+export function tensorOf<R extends tf.Rank>(values: FloatArray, shape: number[]): tf.Tensor<R> {
+  const dataId = tf.backend().write(values, shape, 'float32');
+  const info = { dataId, shape, dtype: 'float32' as const };
+  return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor<R>;
+}
+
+/** A variable over `values`, which it takes over. */
+export function variableOf<R extends tf.Rank>(
+  values: FloatArray,
+  shape: number[],
+  options: { trainable: boolean },
+): tf.Variable<R> {
+  return tf.tidy(() => tf.variable(tensorOf<R>(values, shape), options.trainable));
+}
+
+/** A copy of the values. */
+export function readValues(tensor: tf.Tensor): FloatArray {
+  return stored(tensor).values.slice();
+}
+
+/** Overwrites a variable in place. @throws Error when the lengths differ */
+export function writeValues(variable: tf.Variable, values: ArrayLike<number>): void {
+  if (values.length !== variable.size) {
+    throw new Error(`${variable.size} values expected for [${variable.shape}], got ${values.length}`);
+  }
+  const entry = stored(variable) as StoredTensor & { changed?: () => void };
+  entry.values.set(values);
+  entry.changed?.();
+}
