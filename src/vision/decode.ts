@@ -1,0 +1,66 @@
+import sharp from 'sharp';
+import { decodeSmallPng } from './decode-png.ts';
+import { imageFormat } from './image-format.ts';
+
+/** 8-bit RGB, [h, w, 3]. */
+export type DecodedImage = { pixels: Uint8Array; h: number; w: number };
+
+/** Why bytes are no image that can be used; for the report. */
+export class Undecodable extends Error {}
+
+const pixelsMax = 50e6;
+const secondsMax = 30;
+const understood = 'expected JPEG, PNG, WebP, GIF, TIFF or AVIF';
+
+// images pass through once: libvips's cache would only hold memory
+sharp.cache(false);
+
+/**
+ * Decodes as fastai's open_image: RGB, grey replicated, alpha and colour profile dropped, EXIF
+ * orientation not applied, the first frame of many.
+ * @throws Undecodable
+ */
+export async function decodeImage(bytes: Buffer): Promise<DecodedImage> {
+  if (bytes.length === 0) throw new Undecodable('the file is empty');
+  const small = decodeSmallPng(bytes);
+  if (small) return small;
+  if (imageFormat(bytes) === null) throw new Undecodable(`not an image: ${understood}`);
+  try {
+    const { data, info } = await sharp(bytes, {
+      limitInputPixels: pixelsMax,
+      sequentialRead: true,
+      ignoreIcc: true,
+    })
+      .timeout({ seconds: secondsMax })
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { pixels: asRgb(data, info.channels), h: info.height, w: info.width };
+  } catch (error) {
+    throw new Undecodable(reasonOf(error), { cause: error });
+  }
+}
+
+/** EXIF orientation, 1 where there is none. */
+export async function exifOrientation(bytes: Buffer): Promise<number> {
+  if (bytes.subarray(0, 2 ** 16).indexOf('Exif\0\0') < 0) return 1;
+  const metadata = await sharp(bytes, { limitInputPixels: pixelsMax }).metadata();
+  return metadata.orientation ?? 1;
+}
+
+function asRgb(data: Buffer, channels: number): Uint8Array {
+  if (channels === 3) return data;
+  const rgb = new Uint8Array((data.length / channels) * 3);
+  for (let i = 0; i * channels < data.length; i++) {
+    rgb.fill(data[i * channels] ?? 0, 3 * i, 3 * i + 3);
+  }
+  return rgb;
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  if (message.includes('pixel limit')) return `over ${pixelsMax / 1e6} megapixels`;
+  const [line = ''] = message.split('\n').filter((part) => part.trim() !== '');
+  return `cannot be decoded: ${line.trim().slice(0, 200)}`;
+}
