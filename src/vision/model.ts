@@ -1,10 +1,11 @@
 // A model here is data and one function: named parameters and buffers (fastai's state_dict names, `0.` for
 // the body and `1.` for the head) in layer groups, and `forward`. Builders add layers in fastai's order.
 
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { batchNorm } from '../engine/ops/batch-norm.ts';
 import { conv2d } from '../engine/ops/conv.ts';
 import { linear } from '../engine/ops/linear.ts';
+import { variableOf } from '../engine/storage.ts';
 import { keyedRandom } from '../training/random.ts';
 
 /** What a parameter is, which decides its layout, its initial value and its weight-decay bucket. */
@@ -127,14 +128,14 @@ export class ModelBuilder {
 
   private add(name: string, role: Role, torchShape: number[], values: Float32Array): Parameter {
     const shape = role === 'filter' ? hwio(torchShape) : torchShape;
-    const variable = tf.tidy(() => tf.variable(tf.tensor(values, shape), true));
+    const variable = variableOf(values, shape, { trainable: true });
     const parameter: Parameter = { name, role, group: this.group, torchShape, variable };
     this.parameters.push(parameter);
     return parameter;
   }
 
   private buffer(name: string, values: Float32Array): tf.Variable<tf.Rank.R1> {
-    const variable = tf.tidy(() => tf.variable(tf.tensor1d(values), false));
+    const variable = variableOf<tf.Rank.R1>(values, [values.length], { trainable: false });
     this.buffers.push({ name, group: this.group, variable });
     return variable;
   }

@@ -1,7 +1,7 @@
 // SqueezeNet 1.1's features (Iandola 2016, torchvision) as fastai cuts them: cut -1 keeps `features` as the
 // body's one child, split before features.5 and features.8: with the head four layer groups.
 
-import * as tf from '@tensorflow/tfjs-core';
+import { concatChannels } from "../engine/ops/concat.ts";
 import { maxPool } from '../engine/ops/pool.ts';
 import type { Layer, ModelBuilder } from './model.ts';
 
@@ -47,6 +47,6 @@ function fire(b: ModelBuilder, name: string, inC: number, squeezeC: number, expa
   const expand3 = b.convRelu(`${name}.expand3x3`, squeezeC, expandC, 3, 1, 1);
   return (x, mode) => {
     const s = squeeze(x, mode);
-    return tf.concat([expand1(s, mode), expand3(s, mode)], 3);
+    return concatChannels(expand1(s, mode), expand3(s, mode));
   };
 }
