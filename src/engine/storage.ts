@@ -18,7 +18,8 @@ export function stored(tensor: tf.TensorInfo): StoredTensor {
 
 /** A tensor over `values`, which it takes over; Float64Array stays double on the referee. */
 export function tensorOf<R extends tf.Rank>(values: FloatArray, shape: number[]): tf.Tensor<R> {
-  const dataId = tf.backend().write(values, shape, 'float32');
+  // BackendValues does not know Float64Array, the CPU kernels take any array of numbers
+  const dataId = tf.backend().write(values as Float32Array, shape, 'float32');
   const info = { dataId, shape, dtype: 'float32' as const };
   return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor<R>;
 }

@@ -1,7 +1,8 @@
-import { crc32 } from 'node:zlib';
+import { crc32, inflateRawSync } from 'node:zlib';
 import yauzl from 'yauzl';
 import { problem } from '../domain/problem.ts';
 import type { RawEntry } from './archive.ts';
+import { BlockReader } from './archive-blocks.ts';
 import type { ArchiveMeter } from './archive-limits.ts';
 
 const stored = 0;
@@ -13,7 +14,11 @@ export async function* zipEntries(
   packedBytes: number,
   meter: ArchiveMeter,
 ): AsyncGenerator<RawEntry> {
-  const zip = await yauzl.openPromise(archivePath, { decodeStrings: false, autoClose: false });
+  const reader = new BlockReader(archivePath);
+  const zip = await yauzl.fromRandomAccessReaderPromise(reader, packedBytes, {
+    decodeStrings: false,
+    autoClose: false,
+  });
   let claimedBytes = 0;
   try {
     for await (const entry of zip.eachEntry()) {
@@ -26,6 +31,7 @@ export async function* zipEntries(
       if (entry.isEncrypted()) {
         throw problem('archive_encrypted', `${JSON.stringify(name)} needs a password`);
       }
+      meter.unpacked(entry.uncompressedSize);
       claimedBytes += entry.compressedSize;
       if (claimedBytes > packedBytes) {
         throw problem(
@@ -33,12 +39,14 @@ export async function* zipEntries(
           'Entries of the zip overlap: together they exceed the file',
         );
       }
-      meter.unpacked(entry.uncompressedSize);
       yield {
         name,
         kind: kindOf(entry, name),
         bytes: entry.uncompressedSize,
-        read: () => readEntry(zip, entry, name),
+        read: async () => {
+          const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
+          return unpack(entry, name, reader.bytes(fileDataStart, entry.compressedSize));
+        },
       };
     }
   } finally {
@@ -46,22 +54,38 @@ export async function* zipEntries(
   }
 }
 
-async function readEntry(zip: yauzl.ZipFile, entry: yauzl.Entry, name: string): Promise<Buffer> {
-  if (entry.compressionMethod !== stored && entry.compressionMethod !== deflated) {
+/** The bytes of an entry, which are what the directory says in size and checksum. */
+function unpack(entry: yauzl.Entry, name: string, packed: Buffer): Buffer {
+  const { compressionMethod, uncompressedSize } = entry;
+  const shown = JSON.stringify(name);
+  if (compressionMethod !== stored && compressionMethod !== deflated) {
     throw problem(
       'archive_broken',
-      `${JSON.stringify(name)} is compressed by method ${entry.compressionMethod}; expected stored or deflate`,
+      `${shown} is compressed by method ${compressionMethod}; expected stored or deflate`,
       { hint: 'Pack it again with plain zip, or as .tar.gz.' },
     );
   }
-  const chunks: Buffer[] = [];
-  // yauzl stops the stream where it exceeds or falls short of the declared size
-  for await (const chunk of await zip.openReadStreamPromise(entry)) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  const bytes = compressionMethod === stored ? packed : inflated(packed, uncompressedSize, shown);
+  if (bytes.length !== uncompressedSize) {
+    throw problem(
+      'archive_broken',
+      `${shown} unpacks to ${bytes.length} bytes, the directory says ${uncompressedSize}`,
+    );
+  }
   if (crc32(bytes) !== entry.crc32) {
-    throw problem('archive_broken', `${JSON.stringify(name)} fails its checksum (CRC-32)`);
+    throw problem('archive_broken', `${shown} fails its checksum (CRC-32)`);
   }
   return bytes;
+}
+
+function inflated(packed: Buffer, bytesMax: number, shown: string): Buffer {
+  try {
+    return inflateRawSync(packed, { maxOutputLength: Math.max(1, bytesMax) });
+  } catch (error) {
+    throw problem('archive_broken', `${shown} does not inflate to the ${bytesMax} bytes declared`, {
+      cause: error,
+    });
+  }
 }
 
 function kindOf(entry: yauzl.Entry, name: string): RawEntry['kind'] {

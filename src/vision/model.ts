@@ -87,7 +87,7 @@ export class ModelBuilder {
     this.batchNorms.push(layer);
     return <T extends tf.Tensor>(x: T, mode: Mode, residual?: T): T => {
       const training = mode.training && mode.trainBatchNorm(layer);
-      const statistics = { gamma: gamma.variable, beta: beta.variable, runningMean, runningVar };
+      const statistics = { gamma: tensor1d(gamma), beta: tensor1d(beta), runningMean, runningVar };
       return batchNorm(x, {
         ...statistics,
         training,

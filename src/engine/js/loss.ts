@@ -9,7 +9,8 @@ const forward: JsKernel = (inputs) => {
   let sum = 0;
   for (let b = 0; b < n; b++) {
     const row = logits.values.subarray(b * classes, (b + 1) * classes);
-    const top = row.reduce((max: number, value: number) => Math.max(max, value), -Infinity);
+    let top = Number.NEGATIVE_INFINITY;
+    for (const value of row) top = Math.max(top, value);
     let total = 0;
     for (const value of row) total += Math.exp(value - top);
     const logTotal = top + Math.log(total);

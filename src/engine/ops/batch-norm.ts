@@ -49,9 +49,8 @@ export function batchNorm<T extends tf.Tensor>(x: T, options: BatchNormOptions):
     relu: options.relu ?? false,
     hasResidual: residual !== undefined,
   };
-  const inputs = residual
-    ? { x, gamma, beta, runningMean, runningVar, residual }
-    : { x, gamma, beta, runningMean, runningVar };
+  const inputs: tf.NamedTensorMap = { x, gamma, beta, runningMean, runningVar };
+  if (residual) inputs.residual = residual;
   // outputs behind y: the mean and the inverse deviation that normalised, for the gradient
   const [y] = tf.engine().runKernel<tf.Tensor[]>('OcBatchNorm', inputs, attrs);
   return y as T;

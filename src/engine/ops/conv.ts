@@ -16,7 +16,7 @@ export function conv2d(
 ): tf.Tensor4D {
   const { stride, pad, bias, relu = false } = options;
   convShape(x.shape, filter.shape, { stride, pad });
-  const inputs = bias ? { x, filter, bias } : { x, filter };
+  const inputs: tf.NamedTensorMap = bias ? { x, filter, bias } : { x, filter };
   return tf.engine().runKernel('OcConv', inputs, { stride, pad, relu });
 }
 

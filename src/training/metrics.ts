@@ -1,0 +1,136 @@
+// fastai1 metrics.py over a whole validation set. Function metrics are means over images, which is what
+// fastai's per-batch weighting amounts to; the others come from the confusion matrix of the epoch.
+
+import type { Metric } from '../domain/spec.ts';
+
+export type Predictions = {
+  /** [N,C] row-major; any monotone score, logits or probabilities. */
+  scores: ArrayLike<number>;
+  labels: ArrayLike<number>;
+  classes: number;
+};
+
+/** The metric's name in results: f_beta stays f_beta whatever its beta. */
+export function metricName(metric: Metric): string {
+  return metric.name;
+}
+
+/** The value of a metric; null where it is not defined (no prediction of the class, say). */
+export function evaluateMetric(metric: Metric, predictions: Predictions): number | null {
+  switch (metric.name) {
+    case 'accuracy':
+      return accuracy(predictions);
+    case 'error_rate':
+      return 1 - accuracy(predictions);
+    case 'top_k_accuracy':
+      return topKAccuracy(predictions, metric.k);
+    case 'precision':
+      return averaged(confusionMatrix(predictions), metric.average, (c) => c.hit / c.predicted);
+    case 'recall':
+      return averaged(confusionMatrix(predictions), metric.average, (c) => c.hit / c.actual);
+    case 'f_beta': {
+      const square = metric.beta ** 2;
+      return averaged(confusionMatrix(predictions), metric.average, (c) => {
+        const [precision, recall] = [c.hit / c.predicted, c.hit / c.actual];
+        return ((1 + square) * precision * recall) / (square * precision + recall);
+      });
+    }
+    case 'kappa':
+      return kappa(confusionMatrix(predictions), metric.weights);
+    case 'matthews_corrcoef':
+      return matthews(confusionMatrix(predictions));
+  }
+}
+
+/** Index of the largest score of a row; the first of equals. */
+export function argmaxRow({ scores, classes }: Predictions, row: number): number {
+  let best = 0;
+  for (let c = 1; c < classes; c++) {
+    if (scores[row * classes + c]! > scores[row * classes + best]!) best = c;
+  }
+  return best;
+}
+
+/** Rows are actual, columns predicted. */
+export function confusionMatrix(predictions: Predictions): number[][] {
+  const { classes, labels } = predictions;
+  const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  for (let i = 0; i < labels.length; i++) {
+    matrix[labels[i]!]![argmaxRow(predictions, i)]! += 1;
+  }
+  return matrix;
+}
+
+function accuracy(predictions: Predictions): number {
+  let hits = 0;
+  const { labels } = predictions;
+  for (let i = 0; i < labels.length; i++) if (argmaxRow(predictions, i) === labels[i]) hits += 1;
+  return hits / labels.length;
+}
+
+function topKAccuracy({ scores, labels, classes }: Predictions, k: number): number {
+  let hits = 0;
+  for (let i = 0; i < labels.length; i++) {
+    const own = scores[i * classes + labels[i]!]!;
+    let above = 0;
+    for (let c = 0; c < classes; c++) if (scores[i * classes + c]! > own) above += 1;
+    if (above < k) hits += 1;
+  }
+  return hits / labels.length;
+}
+
+type Counts = { hit: number; predicted: number; actual: number };
+
+function averaged(
+  matrix: number[][],
+  average: 'binary' | 'micro' | 'macro' | 'weighted',
+  score: (counts: Counts) => number,
+): number | null {
+  const counts = matrix.map((row, c) => ({
+    hit: row[c]!,
+    predicted: matrix.reduce((sum, other) => sum + other[c]!, 0),
+    actual: row.reduce((sum, n) => sum + n, 0),
+  }));
+  const defined = (value: number | undefined) =>
+    value === undefined || Number.isNaN(value) ? null : value;
+  // fastai's binary takes class 1 as the positive one
+  if (average === 'binary') return counts.length === 2 ? defined(score(counts[1]!)) : null;
+  const total = counts.reduce((sum, c) => sum + c.actual, 0);
+  if (average === 'micro') {
+    const hit = counts.reduce((sum, c) => sum + c.hit, 0);
+    return defined(score({ hit, predicted: total, actual: total }));
+  }
+  const value = counts.reduce(
+    (sum, c) => sum + score(c) * (average === 'macro' ? 1 / counts.length : c.actual / total),
+    0,
+  );
+  return defined(value);
+}
+
+function kappa(matrix: number[][], weights: 'linear' | 'quadratic' | null): number | null {
+  const n = matrix.length;
+  const rows = matrix.map((row) => row.reduce((a, b) => a + b, 0));
+  const columns = matrix.map((_, c) => matrix.reduce((sum, row) => sum + row[c]!, 0));
+  const total = rows.reduce((a, b) => a + b, 0);
+  let seen = 0;
+  let expected = 0;
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < n; j++) {
+      const apart = Math.abs(i - j);
+      const weight = weights === null ? Number(i !== j) : weights === 'linear' ? apart : apart ** 2;
+      seen += weight * matrix[i]![j]!;
+      expected += (weight * rows[i]! * columns[j]!) / total;
+    }
+  return expected === 0 ? null : 1 - seen / expected;
+}
+
+function matthews(matrix: number[][]): number | null {
+  const rows = matrix.map((row) => row.reduce((a, b) => a + b, 0));
+  const columns = matrix.map((_, c) => matrix.reduce((sum, row) => sum + row[c]!, 0));
+  const total = rows.reduce((a, b) => a + b, 0);
+  const dot = (a: number[], b: number[]) => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+  const hits = matrix.reduce((sum, row, c) => sum + row[c]!, 0);
+  const over = hits * total - dot(columns, rows);
+  const under = Math.sqrt((total ** 2 - dot(columns, columns)) * (total ** 2 - dot(rows, rows)));
+  return under === 0 ? null : over / under;
+}

@@ -1,0 +1,179 @@
+// Every native kernel and its gradient against the referee, over shapes that are odd on purpose.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import * as tf from '@tensorflow/tfjs-core';
+import { startEngine } from '../../src/engine/engine.ts';
+import { relu } from '../../src/engine/ops/activation.ts';
+import { batchNorm } from '../../src/engine/ops/batch-norm.ts';
+import { concatChannels } from '../../src/engine/ops/concat.ts';
+import { conv2d } from '../../src/engine/ops/conv.ts';
+import { dropout } from '../../src/engine/ops/dropout.ts';
+import { linear } from '../../src/engine/ops/linear.ts';
+import { softmaxCrossEntropy } from '../../src/engine/ops/loss.ts';
+import { adaptiveAvgPool, adaptiveConcatPool, maxPool } from '../../src/engine/ops/pool.ts';
+import { releaseUnclaimedGradients } from '../../src/engine/ops/shared-gradient.ts';
+import { type FloatArray, readValues, tensorOf, variableOf } from '../../src/engine/storage.ts';
+import { keyedRandom } from '../../src/training/random.ts';
+
+type Case = {
+  name: string;
+  /** Shapes of what is differentiated. */
+  inputs: number[][];
+  op: (inputs: tf.Tensor[]) => tf.Tensor;
+  /** Running statistics that the op changes, as sizes. */
+  state?: (inputs: tf.Tensor[], state: tf.Variable<tf.Rank.R1>[]) => tf.Tensor;
+  channels?: number;
+};
+
+const conv = (x: number[], f: number[], stride: number, pad: number, bias = false): Case => ({
+  name: `conv2d [${x}] * [${f}] stride ${stride} pad ${pad}${bias ? ' bias relu' : ''}`,
+  inputs: bias ? [x, f, [f[3] ?? 0]] : [x, f],
+  op: ([a, b, c]) =>
+    conv2d(a as tf.Tensor4D, b as tf.Tensor4D, {
+      stride,
+      pad,
+      ...(bias ? { bias: c as tf.Tensor1D, relu: true } : {}),
+    }),
+});
+const bn = (x: number[], options: { training: boolean; relu: boolean; residual: boolean }): Case => ({
+  name: `batchNorm [${x}] ${JSON.stringify(options)}`,
+  inputs: options.residual ? [x, [x.at(-1) ?? 0], [x.at(-1) ?? 0], x] : [x, [x.at(-1) ?? 0], [x.at(-1) ?? 0]],
+  channels: x.at(-1) ?? 0,
+  op: () => assert.fail('has state'),
+  state: ([a, gamma, beta, residual], [runningMean, runningVar]) =>
+    batchNorm(a as tf.Tensor, {
+      gamma: gamma as tf.Tensor1D,
+      beta: beta as tf.Tensor1D,
+      runningMean: runningMean as tf.Variable<tf.Rank.R1>,
+      runningVar: runningVar as tf.Variable<tf.Rank.R1>,
+      training: options.training,
+      updateRunning: options.training,
+      relu: options.relu,
+      residual,
+    }),
+});
+const pool = (x: number[], size: number, stride: number, pad: number, ceil = false): Case => ({
+  name: `maxPool [${x}] ${size}/${stride} pad ${pad}${ceil ? ' ceil' : ''}`,
+  inputs: [x],
+  op: ([a]) => maxPool(a as tf.Tensor4D, { size, stride, pad, ceil }),
+});
+
+const flags = [true, false];
+const cases: Case[] = [
+  conv([1, 5, 7, 3], [3, 3, 3, 8], 1, 1),
+  conv([2, 28, 28, 3], [7, 7, 3, 16], 2, 3),
+  conv([3, 9, 8, 16], [3, 3, 16, 32], 2, 1),
+  conv([2, 7, 7, 5], [1, 1, 5, 9], 1, 0),
+  conv([2, 8, 6, 16], [1, 1, 16, 32], 2, 0),
+  conv([1, 1, 1, 33], [3, 3, 33, 17], 1, 1),
+  conv([2, 6, 5, 4], [3, 3, 4, 6], 1, 1, true),
+  conv([1, 9, 9, 3], [3, 3, 3, 64], 2, 0, true),
+  ...flags.flatMap((training) =>
+    flags.flatMap((useRelu) =>
+      flags.map((residual) => bn([2, 5, 3, 7], { training, relu: useRelu, residual })),
+    ),
+  ),
+  bn([64, 33], { training: true, relu: false, residual: false }),
+  bn([9, 14, 14, 64], { training: true, relu: true, residual: true }),
+  pool([2, 14, 14, 8], 3, 2, 1),
+  pool([1, 5, 6, 3], 3, 2, 1),
+  pool([1, 7, 7, 4], 3, 2, 0, true),
+  pool([1, 6, 8, 5], 3, 2, 0, true),
+  { name: 'adaptiveConcatPool', inputs: [[2, 3, 4, 5]], op: ([x]) => adaptiveConcatPool(x as tf.Tensor4D) },
+  { name: 'adaptiveConcatPool of one pixel', inputs: [[3, 1, 1, 7]], op: ([x]) => adaptiveConcatPool(x as tf.Tensor4D) },
+  { name: 'adaptiveAvgPool', inputs: [[2, 3, 4, 5]], op: ([x]) => adaptiveAvgPool(x as tf.Tensor4D) },
+  { name: 'linear', inputs: [[5, 33], [7, 33], [7]], op: ([x, w, b]) => linear(x as tf.Tensor2D, w as tf.Tensor2D, b as tf.Tensor1D) },
+  { name: 'linear, batch 1, no bias', inputs: [[1, 8], [3, 8]], op: ([x, w]) => linear(x as tf.Tensor2D, w as tf.Tensor2D, null) },
+  { name: 'relu', inputs: [[3, 5, 7]], op: ([x]) => relu(x as tf.Tensor) },
+  { name: 'dropout', inputs: [[40, 50]], op: ([x]) => dropout(x as tf.Tensor, 0.25, [1, 2, 3]) },
+  { name: 'concatChannels', inputs: [[2, 3, 3, 4], [2, 3, 3, 5]], op: ([a, b]) => concatChannels(a as tf.Tensor4D, b as tf.Tensor4D) },
+  { name: 'add of equal shapes', inputs: [[2, 30, 30, 5], [2, 30, 30, 5]], op: ([a, b]) => tf.add(a as tf.Tensor, b as tf.Tensor) },
+  {
+    name: 'softmaxCrossEntropy with soft targets',
+    inputs: [[6, 5]],
+    op: ([x]) => {
+      const soft = values(99, 30).map((v) => Math.abs(v));
+      return softmaxCrossEntropy(x as tf.Tensor2D, tensorOf(soft, [6, 5]));
+    },
+  },
+];
+
+function values(key: number, size: number): Float32Array {
+  const random = keyedRandom(key, size);
+  return Float32Array.from({ length: size }, () => random.normal());
+}
+
+/** Output, gradients and changed state of a case on the current engine. */
+function run(test: Case): FloatArray[] {
+  let results: FloatArray[] = [];
+  tf.tidy(() => {
+    const inputs = test.inputs.map((shape, i) =>
+      tensorOf(values(i + 1, tf.util.sizeFromShape(shape)), shape),
+    );
+    const channels = test.channels ?? 0;
+    const state = test.state
+      ? [
+          variableOf<tf.Rank.R1>(values(77, channels), [channels], { trainable: false }),
+          variableOf<tf.Rank.R1>(values(78, channels).map((v) => 0.5 + v * v), [channels], { trainable: false }),
+        ]
+      : [];
+    let output: FloatArray | null = null;
+    const scalar = (...xs: tf.Tensor[]): tf.Tensor => {
+      const y = test.state ? test.state(xs, state) : test.op(xs);
+      output = readValues(y);
+      return y;
+    };
+    const shapeProbe = scalar(...inputs);
+    state.forEach((variable, i) => {
+      const fresh = i === 0 ? values(77, channels) : values(78, channels).map((v) => 0.5 + v * v);
+      variable.assign(tensorOf(fresh, [channels]));
+    });
+    const dy = tensorOf(values(55, shapeProbe.size), shapeProbe.shape);
+    const grads = tf.grads(scalar)(inputs, dy);
+    results = [output as unknown as FloatArray, ...grads.map(readValues), ...state.map(readValues)];
+    for (const variable of state) variable.dispose();
+    releaseUnclaimedGradients();
+  });
+  return results;
+}
+
+describe('onednn agrees with the referee', () => {
+  let skip: string | false = false;
+  before(async () => {
+    await startEngine({ engine: 'onednn', precision: 'f32', threads: null }).catch((error: Error) => {
+      skip = error.message;
+    });
+  });
+  after(async () => {
+    await startEngine({ engine: 'js', precision: 'f32', threads: null });
+  });
+  for (const test of cases) {
+    it(test.name, async (context) => {
+      if (skip) return context.skip(skip);
+      await startEngine({ engine: 'js', precision: 'f64', threads: null });
+      const expected = run(test);
+      await startEngine({ engine: 'onednn', precision: 'f32', threads: null });
+      const before = tf.memory().numTensors;
+      const got = run(test);
+      assert.equal(tf.memory().numTensors, before, 'tensors leaked');
+      assert.equal(got.length, expected.length);
+      expected.forEach((reference, which) => {
+        const result = got[which] as FloatArray;
+        assert.equal(result.length, reference.length);
+        const scale = Math.max(1, ...Array.from(reference, Math.abs));
+        reference.forEach((value, i) => {
+          const off = Math.abs(value - (result[i] as number));
+          assert.ok(off <= 3e-5 * scale, `result ${which}[${i}]: ${result[i]}, expected ${value}`);
+        });
+      });
+    });
+  }
+
+  it('a wrong shape is an Error that names kernel and shapes', () => {
+    assert.throws(
+      () => conv2d(tf.zeros([1, 4, 4, 3]), tf.zeros([3, 3, 4, 8]), { stride: 1, pad: 1 }),
+      /conv2d: input \[1,4,4,3\].*filter \[3,3,4,8\]/,
+    );
+  });
+});
