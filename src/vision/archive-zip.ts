@@ -15,10 +15,7 @@ export async function* zipEntries(
   meter: ArchiveMeter,
 ): AsyncGenerator<RawEntry> {
   const reader = new BlockReader(archivePath);
-  const zip = await yauzl.fromRandomAccessReaderPromise(reader, packedBytes, {
-    decodeStrings: false,
-    autoClose: false,
-  });
+  const zip = await opened(reader, packedBytes);
   let claimedBytes = 0;
   try {
     for await (const entry of zip.eachEntry()) {
@@ -44,6 +41,10 @@ export async function* zipEntries(
         kind: kindOf(entry, name),
         bytes: entry.uncompressedSize,
         read: async () => {
+          // deflate never grows data by more than this, and the claim sizes a buffer
+          if (entry.compressedSize > entry.uncompressedSize * 1.01 + 1024) {
+            throw problem('archive_broken', `${JSON.stringify(name)} claims to grow by packing`);
+          }
           const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
           return unpack(entry, name, reader.bytes(fileDataStart, entry.compressedSize));
         },
@@ -51,6 +52,17 @@ export async function* zipEntries(
     }
   } finally {
     zip.close();
+  }
+}
+
+/** yauzl closes the file with the zip, but not when there is no zip. */
+async function opened(reader: BlockReader, packedBytes: number): Promise<yauzl.ZipFile> {
+  const options = { decodeStrings: false, autoClose: false };
+  try {
+    return await yauzl.fromRandomAccessReaderPromise(reader, packedBytes, options);
+  } catch (error) {
+    reader.close(() => {});
+    throw error;
   }
 }
 

@@ -48,18 +48,15 @@ function match(pattern: string, paths: string[]): (string | null)[] {
   try {
     return JSON.parse(matcher.runInContext(context, { timeout: matchMsMax }));
   } catch (error) {
-    const timedOut =
-      error instanceof Error && 'code' in error && error.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    const timedOut = fieldOf(error, 'code') === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
     const detail = timedOut
       ? `The pattern ${pattern} took over ${matchMsMax} ms: it backtracks too much`
-      : `The pattern ${pattern} is not a regular expression: ${messageOf(error)}`;
+      : `The pattern ${pattern} is not a regular expression: ${fieldOf(error, 'message')}`;
     throw problem('dataset_layout', detail, { cause: error });
   }
 }
 
-/** An error of another context is no instance of this one's Error. */
-function messageOf(error: unknown): string {
-  return error !== null && typeof error === 'object' && 'message' in error
-    ? String(error.message)
-    : String(error);
+/** A field of an error that may come from the other context, and is then no instance of Error here. */
+function fieldOf(error: unknown, name: 'code' | 'message'): unknown {
+  return error !== null && typeof error === 'object' ? Reflect.get(error, name) : undefined;
 }
