@@ -10,7 +10,7 @@ export type LrSpec = number | readonly number[] | { slice: readonly [number] | r
  */
 export function lrRange(lr: LrSpec, groups: number): number[] {
   if (typeof lr === 'number') return new Array<number>(groups).fill(lr);
-  if (!('slice' in lr)) {
+  if (isList(lr)) {
     if (lr.length === groups) return [...lr];
     throw problem('invalid_spec', `max_lr: expected ${groups} rates, one per layer group, got ${lr.length}`);
   }
@@ -20,6 +20,11 @@ export function lrRange(lr: LrSpec, groups: number): number[] {
     throw problem('invalid_spec', 'max_lr: slice(a, b) needs at least 2 layer groups, there is 1');
   }
   return evenMults(first, last, groups);
+}
+
+// Array.isArray does not narrow readonly arrays
+function isList(lr: LrSpec): lr is readonly number[] {
+  return Array.isArray(lr);
 }
 
 /** n numbers from a to b by equal factors (fastai core.py even_mults). */
