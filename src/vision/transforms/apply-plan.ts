@@ -120,7 +120,7 @@ function relight(
 ): void {
   for (let c = at; c < at + channels; c++) {
     const value = out[c] ?? 0;
-    const x = value < tiny ? tiny : value > nearlyOne ? nearlyOne : value;
+    const x = Math.max(tiny, Math.min(value, nearlyOne));
     const logit = -Math.log(1 / x - 1);
     out[c] = 1 / (1 + Math.exp(-(scale * logit + shift)));
   }

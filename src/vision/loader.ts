@@ -1,0 +1,201 @@
+// Batches of a split. Which items a batch holds, and what the transforms draw for each, is keyed by
+// (seed, epoch, item) alone: a loader that begins at step 7 gives what one that came from step 0 gives.
+
+import type { ManifestItem } from '../domain/dataset.ts';
+import { problem } from '../domain/problem.ts';
+import type { Transforms } from '../domain/spec.ts';
+import { keyedRandom, permutation } from '../training/random.ts';
+import { LoaderImages } from './loader-images.ts';
+import type { ChannelStats } from './normalize.ts';
+import { renderBatch } from './render-batch.ts';
+import type { PaddingMode, Plan } from './transforms/plan.ts';
+import { planTransforms } from './transforms/plan-transforms.ts';
+import { cropTarget, type Hw, type ResizeMethod, type Size } from './transforms/sizes.ts';
+
+/** Batches that are prepared while one is trained on. */
+const batchesAhead = 2;
+/** Decoded pixels that are held at once while a batch is rendered. */
+const decodedBytesMax = 128 * 2 ** 20;
+/** What a key is for, so that two uses of one seed and epoch never share a stream. */
+const purposes = { shuffle: 11, transforms: 12 };
+
+export type LoaderOptions = {
+  items: readonly ManifestItem[];
+  imagesPath: string;
+  classes: readonly string[];
+  /** [height, width], or one number for a square; null keeps the images' own, which must be one. */
+  size: Size | null;
+  resizeMethod: ResizeMethod;
+  paddingMode: PaddingMode;
+  transforms: Transforms | null;
+  train: boolean;
+  batchSize: number;
+  normalize: ChannelStats | null;
+  seed: number;
+  shuffle: boolean;
+  dropLast: boolean;
+};
+
+export type Batch = {
+  /** [N,H,W,3], normalised; the receiver's to keep. */
+  images: Float32Array;
+  shape: [number, number, number, number];
+  /** [N] indices into classes. */
+  labels: Int32Array;
+  /** [N] indices into the loader's items. */
+  items: number[];
+};
+
+export type Loader = {
+  batchesPerEpoch: number;
+  imageSize: [number, number];
+  batches(epoch: number, options?: { startStep?: number }): AsyncIterable<Batch>;
+  close(): void;
+};
+
+/**
+ * A loader of these items.
+ * @throws Problem `sizes_differ`, `batch_too_large`
+ */
+export function createLoader(options: LoaderOptions): Loader {
+  const { items, batchSize, dropLast } = options;
+  const imageSize = imageSizeOf(options);
+  if (options.train && dropLast && items.length < batchSize) {
+    throw problem(
+      'batch_too_large',
+      `There are ${items.length} training images, one batch takes ${batchSize}`,
+      { hint: `Set data.batch_size to at most ${Math.max(1, items.length)}.` },
+    );
+  }
+  const classIndex = new Map(options.classes.map((label, index) => [label, index]));
+  const labels = Int32Array.from(items, ({ file, label }) => {
+    const index = classIndex.get(label);
+    if (index === undefined) throw new Error(`${file} is of class ${label}, which is none`);
+    return index;
+  });
+  const batchesPerEpoch = dropLast
+    ? Math.floor(items.length / batchSize)
+    : Math.ceil(items.length / batchSize);
+  const images = new LoaderImages(options.imagesPath, items);
+  const load = async (order: ArrayLike<number>, epoch: number, step: number): Promise<Batch> => {
+    const end = Math.min(items.length, (step + 1) * batchSize);
+    const chosen: number[] = [];
+    for (let i = step * batchSize; i < end; i++) chosen.push(order[i] ?? 0);
+    return {
+      images: await render(chosen, epoch, { options, images, imageSize }),
+      shape: [chosen.length, imageSize[0], imageSize[1], 3],
+      labels: Int32Array.from(chosen, (index) => labels[index] ?? 0),
+      items: chosen,
+    };
+  };
+  return {
+    batchesPerEpoch,
+    imageSize,
+    batches: (epoch, { startStep = 0 } = {}) => {
+      const order = orderOf(options, epoch);
+      return ahead(startStep, batchesPerEpoch, (step) => load(order, epoch, step));
+    },
+    close: () => images.close(),
+  };
+}
+
+function orderOf({ items, shuffle, seed }: LoaderOptions, epoch: number): ArrayLike<number> {
+  return shuffle
+    ? permutation(items.length, seed, purposes.shuffle, epoch)
+    : Uint32Array.from(items, (_, index) => index);
+}
+
+/** Results of `load` in order, some of them begun before they are asked for. */
+async function* ahead<T>(
+  begin: number,
+  end: number,
+  load: (step: number) => Promise<T>,
+): AsyncGenerator<T> {
+  const pending: Promise<T>[] = [];
+  let next = begin;
+  for (;;) {
+    while (next < end && pending.length <= batchesAhead) {
+      const loading = load(next++);
+      // who awaits it sees its error; nobody may, after a break
+      loading.catch(() => {});
+      pending.push(loading);
+    }
+    const oldest = pending.shift();
+    if (!oldest) return;
+    yield await oldest;
+  }
+}
+
+/** The images of a batch, decoded in groups so that large photos never lie in memory all at once. */
+async function render(
+  chosen: readonly number[],
+  epoch: number,
+  {
+    options,
+    images,
+    imageSize,
+  }: { options: LoaderOptions; images: LoaderImages; imageSize: [number, number] },
+): Promise<Float32Array> {
+  const imageLength = imageSize[0] * imageSize[1] * 3;
+  const out = new Float32Array(chosen.length * imageLength);
+  for (let from = 0; from < chosen.length; ) {
+    const to = groupEnd(chosen, from, options.items);
+    const group = chosen.slice(from, to);
+    const decoded = await Promise.all(group.map((index) => images.get(index)));
+    const plans = group.map((index, i) => planOfItem(options, epoch, index, decoded[i]));
+    const target = out.subarray(from * imageLength, to * imageLength);
+    renderBatch(decoded, plans, options.normalize, target);
+    from = to;
+  }
+  return out;
+}
+
+function groupEnd(chosen: readonly number[], from: number, items: readonly ManifestItem[]): number {
+  let bytes = 0;
+  let to = from;
+  while (to < chosen.length) {
+    const item = items[chosen[to] ?? 0];
+    bytes += item ? item.width * item.height * 3 : 0;
+    if (bytes > decodedBytesMax && to > from) break;
+    to++;
+  }
+  return to;
+}
+
+function planOfItem(
+  { transforms, train, seed, size, resizeMethod, paddingMode }: LoaderOptions,
+  epoch: number,
+  index: number,
+  image: { h: number; w: number } = { h: 0, w: 0 },
+): Plan {
+  const random = train && transforms ? keyedRandom(seed, purposes.transforms, epoch, index) : null;
+  return planTransforms(transforms, random, {
+    train,
+    inH: image.h,
+    inW: image.w,
+    size,
+    resizeMethod,
+    paddingMode,
+  });
+}
+
+/** The one size that all images have when they leave the loader. */
+function imageSizeOf({ items, size, resizeMethod }: LoaderOptions): [number, number] {
+  if (size !== null && resizeMethod !== 'no') return cropTarget(size);
+  const sizes = new Map<string, { hw: Hw; count: number }>();
+  for (const { width, height } of items) {
+    const key = `${width}x${height}`;
+    const seen = sizes.get(key) ?? { hw: [height, width] as const, count: 0 };
+    seen.count++;
+    sizes.set(key, seen);
+  }
+  const [first, ...others] = [...sizes].sort((a, b) => b[1].count - a[1].count);
+  if (others.length > 0) {
+    const shown = [...sizes].sort((a, b) => b[1].count - a[1].count).slice(0, 5);
+    throw problem(
+      'sizes_differ',
+      `The images have ${sizes.size} different sizes, as ${shown.map(([name, { count }]) => `${name} (${count})`).join(', ')}; without a size they must all have one`,
+    );
+  }
+  return first ? [first[1].hw[0], first[1].hw[1]] : [0, 0];
+}
