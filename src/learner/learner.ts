@@ -60,6 +60,19 @@ export class Learner {
     this.freezeTo(freeze === true ? -1 : freeze === false ? 0 : freeze);
   }
 
+  /** What is frozen, as data for a checkpoint: how many groups, and the names without a gradient. */
+  get frozen(): { groups: number; names: string[] } {
+    const names = this.model.parameters.filter((p) => !this.requiresGrad.get(p)).map((p) => p.name);
+    return { groups: this.frozenGroups, names };
+  }
+
+  /** Puts that back, with a new optimiser. */
+  set frozen({ groups, names }: { groups: number; names: string[] }) {
+    for (const p of this.model.parameters) this.requiresGrad.set(p, !names.includes(p.name));
+    this.frozenGroups = groups;
+    this.optimizer = this.newOptimizer();
+  }
+
   get trainable(): Parameter[] {
     return this.model.parameters.filter((parameter) => this.requiresGrad.get(parameter));
   }

@@ -1,0 +1,135 @@
+// One phase of training: epochs of steps by its schedule, validation and trackers after each.
+
+import type { EpochRow } from '../domain/event.ts';
+import { problem } from '../domain/problem.ts';
+import { smooth } from '../training/smoothing.ts';
+import { improves, track, trackerMode } from '../training/trackers.ts';
+import { loadStateDict, stateDict } from '../vision/state-dict.ts';
+import { epochKey } from './lr-find.ts';
+import type { PhaseLoaders } from './phase-data.ts';
+import { betweenSteps, type Run } from './run-state.ts';
+import { type FitPhase, groupRates, schedule } from './schedule.ts';
+import { trainingBatch } from './targets.ts';
+import { Rate, throttle } from './throttle.ts';
+import { validate } from './validate.ts';
+import { phaseWd } from './weight-decay.ts';
+
+/** Trains from run.position to the end of the phase. @throws Problem `diverged`, Interrupted */
+export async function fit(run: Run, phase: FitPhase, loaders: PhaseLoaders): Promise<void> {
+  const { learner, journal, spec, position } = run;
+  const batches = loaders.train.batchesPerEpoch;
+  const asked = phase.type === 'fit_one_cycle' ? phase.max_lr : phase.lr;
+  const { groups } = learner.model;
+  const rates = groupRates(asked, { groups, lastFind: run.history.lrFinds.at(-1) });
+  const plan = schedule(phase, { rates, batches, mom: learner.mom });
+  const wd = phaseWd(run, phase.wd);
+  const count = (sizes: { variable: { size: number } }[]) =>
+    sizes.reduce((sum, { variable }) => sum + variable.size, 0);
+  journal.event({
+    type: 'phase.started',
+    phase: position.phase,
+    name: phase.type,
+    epochs: phase.epochs,
+    steps: plan.end - plan.first,
+    max_lr: rates,
+    trainable: count(learner.trainable),
+    parameters: count(learner.model.parameters),
+  });
+  position.step = Math.max(position.step, plan.first);
+  const rate = new Rate();
+  const due = throttle(2);
+  while (position.step < plan.end) {
+    const epoch = Math.floor(position.step / batches);
+    const begun = performance.now();
+    const startStep = position.step % batches;
+    let lr: number[] = [];
+    for await (const loaded of loaders.train.batches(epochKey(position.phase, epoch), { startStep })) {
+      const hyper = plan.at(position.step);
+      lr = position.reducedLr === null ? hyper.lr : hyper.lr.map(() => position.reducedLr ?? 0);
+      const key = [spec.seed, position.phase, position.step];
+      const batch = trainingBatch(loaded, run.classes.length, spec.optimizer, key);
+      const loss = learner.trainStep(batch, { lr, mom: hyper.mom, wd }, key);
+      if (!Number.isFinite(loss)) throw diverged(position.phase, position.step, lr);
+      position.smoothing = smooth(position.smoothing, loss);
+      const smooth_loss = position.smoothing.value;
+      const row = { phase: position.phase, epoch, step: position.step };
+      run.history.steps.push({ ...row, lr: lr.at(-1) ?? 0, mom: hyper.mom, loss, smooth_loss });
+      position.step += 1;
+      const images_per_second = rate.add(loaded.labels.length);
+      if (due() || position.step % batches === 0) {
+        const place = { step: position.step - plan.first, steps: plan.end - plan.first };
+        const losses = { loss, smooth_loss, images_per_second };
+        journal.event({ type: 'step', ...row, ...place, lr, mom: hyper.mom, ...losses });
+      }
+      // the end of an epoch is written with its row, below
+      if (position.step % batches !== 0) await betweenSteps(run);
+    }
+    const goOn = await endEpoch(run, phase, loaders, { epoch, lr, begun });
+    if (!goOn) break;
+    await betweenSteps(run);
+  }
+  if (spec.callbacks.save_best && run.best) {
+    const byName = new Map(run.best.map(({ name, values }) => [name, values]));
+    loadStateDict(learner.model, (name) => byName.get(name));
+    run.best = null;
+  }
+}
+
+/** Validation, the row of the table, and what the trackers say; false ends the phase. */
+async function endEpoch(
+  run: Run,
+  phase: FitPhase,
+  loaders: PhaseLoaders,
+  { epoch, lr, begun }: { epoch: number; lr: number[]; begun: number },
+): Promise<boolean> {
+  const { position, spec } = run;
+  const validation = loaders.valid ? await validate(run, loaders.valid) : null;
+  const row: EpochRow = {
+    phase: position.phase,
+    epoch,
+    train_loss: position.smoothing.value,
+    valid_loss: validation?.loss ?? null,
+    metrics: validation?.metrics ?? {},
+    seconds: (performance.now() - begun) / 1000,
+    lr,
+  };
+  if (validation && !Number.isFinite(validation.loss)) throw diverged(position.phase, position.step, lr);
+  run.history.rows.push(row);
+  run.journal.event({ type: 'epoch.finished', row });
+  const value = (monitor: string) =>
+    (monitor === 'valid_loss'
+      ? row.valid_loss
+      : monitor === 'train_loss'
+        ? row.train_loss
+        : row.metrics[monitor]) ?? Number.NaN;
+  const { save_best, reduce_on_plateau, early_stopping } = spec.callbacks;
+  if (save_best) {
+    const now = value(save_best.monitor);
+    if (improves(position.saveBest.best, now, trackerMode(save_best.mode, save_best.monitor))) {
+      position.saveBest = { best: now, wait: 0 };
+      run.best = stateDict(run.learner.model).map((t) => ({ ...t, values: t.values.slice() }));
+    }
+  }
+  if (reduce_on_plateau) {
+    const { monitor, mode, min_delta, patience, factor, min_lr } = reduce_on_plateau;
+    const rule = { mode: trackerMode(mode, monitor), minDelta: min_delta, patience };
+    const { state, out } = track(position.plateau, value(monitor), rule);
+    position.plateau = out ? { ...state, wait: 0 } : state;
+    const last = lr.at(-1) ?? 0;
+    // fastai writes the last group's rate to all groups, and a schedule overwrites it at the next step
+    if (out && last > min_lr && phase.type === 'fit') position.reducedLr = last * factor;
+  }
+  if (!early_stopping) return true;
+  const { monitor, mode, min_delta, patience } = early_stopping;
+  const rule = { mode: trackerMode(mode, monitor), minDelta: min_delta, patience };
+  const { state, out } = track(position.earlyStopping, value(monitor), rule);
+  position.earlyStopping = state;
+  return !out;
+}
+
+function diverged(phase: number, step: number, lr: number[]) {
+  return problem(
+    'diverged',
+    `The loss became NaN or infinite in phase ${phase} at step ${step}, at a rate of ${(lr.at(-1) ?? 0).toPrecision(3)}`,
+  );
+}

@@ -1,0 +1,199 @@
+// A spec from its first batch to a finished model. The caller has started the engine; everything that comes
+// out goes to the Journal.
+
+import type { Manifest, ManifestItem } from '../domain/dataset.ts';
+import type { EngineInfo } from '../domain/event.ts';
+import { problem } from '../domain/problem.ts';
+import type { Spec } from '../domain/spec.ts';
+import { expandPhases } from '../training/fine-tune.ts';
+import { interpret } from '../training/interpretation.ts';
+import { splitByRandPct } from '../training/split.ts';
+import { createModel } from '../vision/create-model.ts';
+import { headDropouts } from '../vision/head.ts';
+import { createLoader } from '../vision/loader.ts';
+import { batchStats, type ChannelStats, imagenetStats } from '../vision/normalize.ts';
+import { loadBody } from '../vision/pretrained.ts';
+import { writeSafetensors } from '../vision/safetensors.ts';
+import { stateDict } from '../vision/state-dict.ts';
+import { fit } from './fit.ts';
+import { historyCsv, newHistory } from './history.ts';
+import type { FinishedModel, Journal } from './journal.ts';
+import { Learner } from './learner.ts';
+import { lrFind } from './lr-find.ts';
+import { phaseLoaders } from './phase-data.ts';
+import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
+import { validate } from './validate.ts';
+
+export type PipelineInput = {
+  spec: Spec;
+  manifest: Manifest;
+  imagesPath: string;
+  pretrained: { path: string; name: string; normalize: { mean: number[]; std: number[] } | null } | null;
+  checkpointPath: string | null;
+  attempt: number;
+  engine: EngineInfo;
+};
+export type PipelineEnd = { outcome: 'finished'; model: FinishedModel } | { outcome: 'interrupted' };
+
+/** Runs the phases that are left. @throws Problem for whatever ends a job as failed */
+export async function runPipeline(
+  input: PipelineInput,
+  journal: Journal,
+  { signal }: { signal: AbortSignal },
+): Promise<PipelineEnd> {
+  const { spec, engine } = input;
+  const { train, valid, classes } = splitItems(input.manifest, spec);
+  const head = spec.head;
+  const model = createModel(spec.arch, { classes: classes.length, head, seed: spec.seed });
+  if (input.pretrained) await loadBody(model, spec.arch, input.pretrained.path);
+  const learner = new Learner(model, {
+    optimizer: spec.optimizer,
+    gradientClip: spec.callbacks.gradient_clip,
+    bnFreeze: spec.callbacks.bn_freeze,
+  });
+  // cnn_learner freezes a pretrained body and leaves a random one alone
+  if (input.pretrained) learner.freezeTo(-1);
+  const body = input.pretrained?.name ?? 'none (random weights)';
+  journal.event({ type: 'started', attempt: input.attempt, engine, body });
+  const run: Run = {
+    spec,
+    learner,
+    journal,
+    signal,
+    engine,
+    classes,
+    train,
+    valid,
+    imagesPath: input.imagesPath,
+    normalize: await statistics(input, train, classes),
+    history: newHistory(),
+    position: phaseStart(0),
+    best: null,
+    savedAt: Date.now(),
+  };
+  if (input.checkpointPath) {
+    Object.assign(run, await loadCheckpoint(learner, input.checkpointPath));
+  }
+  try {
+    const loaders = await runPhases(run);
+    return { outcome: 'finished', model: await finish(run, loaders, body) };
+  } catch (error) {
+    if (error instanceof Interrupted) return { outcome: 'interrupted' };
+    throw error;
+  } finally {
+    model.dispose();
+  }
+}
+
+async function runPhases(run: Run) {
+  const phases = expandPhases(run.spec.phases);
+  let loaders = phaseLoaders(run, phases.slice(0, run.position.phase + 1).map((p) => p.data));
+  for (let index = run.position.phase; index < phases.length; index++) {
+    const phase = phases[index];
+    if (!phase) break;
+    if (phase.data && index > run.position.phase) {
+      loaders.train.close();
+      loaders.valid?.close();
+      loaders = phaseLoaders(run, phases.slice(0, index + 1).map((p) => p.data));
+    }
+    const fresh = index !== run.position.phase || run.position.step === 0;
+    if (index !== run.position.phase) run.position = phaseStart(index);
+    if (fresh) run.learner.applyFreeze(phase.freeze);
+    if (phase.type === 'lr_find') run.history.lrFinds.push(await lrFind(run, phase, loaders));
+    else await fit(run, phase, loaders);
+    if (index + 1 < phases.length) {
+      run.position = phaseStart(index + 1);
+      await saveCheckpoint(run);
+      if (run.signal.aborted) throw new Interrupted();
+    }
+  }
+  return loaders;
+}
+
+async function finish(
+  run: Run,
+  { train, valid }: ReturnType<typeof phaseLoaders>,
+  body: string,
+): Promise<FinishedModel> {
+  const { journal, spec, history, learner } = run;
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+  await journal.artifact('history.json', 'application/json', json(history));
+  await journal.artifact('history.csv', 'text/csv', Buffer.from(historyCsv(history)));
+  const validation = valid ? await validate(run, valid) : null;
+  if (validation) {
+    const files = run.valid.map(({ file }) => file);
+    const report = interpret(validation.logits, run.classes, files, spec.evaluation.top_losses);
+    await journal.artifact('interpretation.json', 'application/json', json(report));
+  }
+  const tensors = stateDict(learner.model);
+  const bytes = writeSafetensors(tensors, { arch: spec.arch, classes: JSON.stringify(run.classes) });
+  await journal.modelFile('safetensors/model.safetensors', 'application/octet-stream', bytes);
+  train.close();
+  valid?.close();
+  const { lin_ftrs, concat_pool, bn_final } = spec.head;
+  return {
+    classes: run.classes,
+    size: train.imageSize,
+    resizeMethod: spec.data.resize_method,
+    normalize: run.normalize,
+    head: { lin_ftrs, ps: headDropouts(spec.head.ps, lin_ftrs.length), concat_pool, bn_final },
+    parameters: learner.model.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
+    metrics: validation ? { valid_loss: validation.loss, ...validation.metrics } : {},
+    body,
+  };
+}
+
+/** The upload's own split, or a random one where valid_pct is given or the upload has none (fastai's 0.2). */
+function splitItems(manifest: Manifest, spec: Spec) {
+  const { items } = manifest;
+  const own = items.some(({ split }) => split !== null);
+  const pct = spec.data.valid_pct ?? (own ? null : 0.2);
+  const pick = (indices: ArrayLike<number>) =>
+    Array.from(indices, (i) => items[i]).filter((item): item is ManifestItem => item !== undefined);
+  if (pct === null) {
+    const train = items.filter(({ split }) => split === 'train');
+    return { train, valid: items.filter(({ split }) => split === 'valid'), classes: manifest.classes };
+  }
+  const parts = splitByRandPct(items.length, pct, spec.seed);
+  const train = pick(parts.train);
+  // fastai's classes are the training set's; a validation image of another class is left out
+  const classes = [...new Set(train.map(({ label }) => label))].sort();
+  if (classes.length < 2) {
+    throw problem('dataset_one_class', `valid_pct ${pct} left ${classes.length} class to train on`);
+  }
+  const valid = pick(parts.valid).filter(({ label }) => classes.includes(label));
+  return { train, valid, classes };
+}
+
+async function statistics(
+  input: PipelineInput,
+  train: ManifestItem[],
+  classes: string[],
+): Promise<ChannelStats | null> {
+  const { normalize, ...data } = input.spec.data;
+  if (normalize === null) return null;
+  if (typeof normalize === 'object') return normalize;
+  if (normalize === 'imagenet') return imagenetStats;
+  if (normalize === 'pretrained') return (input.pretrained?.normalize ?? null) as ChannelStats | null;
+  const loader = createLoader({
+    items: train,
+    imagesPath: input.imagesPath,
+    classes,
+    size: data.size,
+    resizeMethod: data.resize_method,
+    paddingMode: data.padding_mode,
+    transforms: data.transforms,
+    train: true,
+    batchSize: data.batch_size,
+    normalize: null,
+    seed: input.spec.seed,
+    shuffle: true,
+    dropLast: true,
+  });
+  try {
+    for await (const batch of loader.batches(0)) return batchStats(batch.images);
+    return null;
+  } finally {
+    loader.close();
+  }
+}
