@@ -26,6 +26,9 @@ export function applyPlan(source: SourceImage, plan: Plan): Float32Array {
   const [outH, outW] = plan.out;
   const rows = cropped(outH, plan.crop[0], height, plan.paddingMode);
   const columns = cropped(outW, plan.crop[1], width, plan.paddingMode);
+  const write = plan.grid ? sampler(image, plan, plan.grid) : copier(image);
+  const { lighting } = plan;
+  const [flipRows, flipColumns] = [(plan.dihedral & 1) !== 0, (plan.dihedral & 2) !== 0];
   const out = new Float32Array(outH * outW * channels);
   for (let r = 0; r < outH; r++) {
     for (let c = 0; c < outW; c++) {
@@ -34,17 +37,74 @@ export function applyPlan(source: SourceImage, plan: Plan): Float32Array {
       if (row < 0 || column < 0) continue;
       const fromRow = transposed ? column : row;
       const fromColumn = transposed ? row : column;
-      const i = plan.dihedral & 1 ? gridH - 1 - fromRow : fromRow;
-      const j = plan.dihedral & 2 ? gridW - 1 - fromColumn : fromColumn;
-      const at = (r * outW + c) * channels;
-      if (plan.grid) sample(image, plan, i, j, out, at);
-      else
-        for (let ch = 0; ch < channels; ch++)
-          out[at + ch] = image.data[(i * image.w + j) * channels + ch] ?? 0;
-      if (plan.lighting) relight(out, at, channels, plan.lighting);
+      const i = flipRows ? gridH - 1 - fromRow : fromRow;
+      const j = flipColumns ? gridW - 1 - fromColumn : fromColumn;
+      write(i, j, out, (r * outW + c) * channels);
+    }
+  }
+  if (lighting) {
+    for (const row of rows.keys()) {
+      // zero padding comes after the lighting, and stays zero
+      if ((rows[row] ?? -1) < 0) continue;
+      for (const column of columns.keys()) {
+        if ((columns[column] ?? -1) < 0) continue;
+        relight(out, (row * outW + column) * channels, channels, lighting);
+      }
     }
   }
   return out;
+}
+
+/** Writes a pixel of the grid, row i and column j, to out[at..]. */
+type Writer = (i: number, j: number, out: Float32Array, at: number) => void;
+
+function copier({ data, w, channels }: FloatImage): Writer {
+  return (i, j, out, at) => {
+    const from = (i * w + j) * channels;
+    for (let c = 0; c < channels; c++) out[at + c] = data[from + c] ?? 0;
+  };
+}
+
+/** Writes what the grid looks at. */
+function sampler(
+  image: FloatImage,
+  { warp, affine, paddingMode }: Plan,
+  [gridH, gridW]: readonly [number, number],
+): Writer {
+  const { data, w, h, channels } = image;
+  const stepX = gridW > 1 ? 2 / (gridW - 1) : 0;
+  const stepY = gridH > 1 ? 2 / (gridH - 1) : 0;
+  const [g0, g1, g2, g3, g4, g5, g6, g7] = warp ?? [1, 0, 0, 0, 1, 0, 0, 0];
+  const [a0, a1, a2, a3, a4, a5] = affine ?? [1, 0, 0, 0, 1, 0];
+  const settled = (at: number, size: number) =>
+    paddingMode === 'reflection'
+      ? reflect(at, size)
+      : paddingMode === 'border'
+        ? clamp(at, size)
+        : at;
+  return (i, j, out, at) => {
+    const x = -1 + j * stepX;
+    const y = -1 + i * stepY;
+    const z = g6 * x + g7 * y + 1;
+    const u = (g0 * x + g1 * y + g2) / z;
+    const v = (g3 * x + g4 * y + g5) / z;
+    const column = settled(((a0 * u + a1 * v + a2 + 1) / 2) * (w - 1), w);
+    const row = settled(((a3 * u + a4 * v + a5 + 1) / 2) * (h - 1), h);
+    const left = Math.floor(column);
+    const top = Math.floor(row);
+    const dx = column - left;
+    const dy = row - top;
+    for (let corner = 0; corner < 4; corner++) {
+      const px = left + (corner & 1);
+      const py = top + (corner >> 1);
+      const weight = (corner & 1 ? dx : 1 - dx) * (corner >> 1 ? dy : 1 - dy);
+      if (weight === 0 || px < 0 || py < 0 || px >= w || py >= h) continue;
+      const from = (py * w + px) * channels;
+      for (let c = 0; c < channels; c++) {
+        out[at + c] = (out[at + c] ?? 0) + weight * (data[from + c] ?? 0);
+      }
+    }
+  };
 }
 
 function inUnits(pixels: Uint8Array | Float32Array): Float32Array {
@@ -62,54 +122,6 @@ function cropped(out: number, begin: number, size: number, mode: PaddingMode): I
     if (mode === 'zeros') return -1;
     return mode === 'border' ? clamp(at, size) : reflect(at, size);
   });
-}
-
-/** Writes the pixel that row i and column j of the grid look at. */
-function sample(
-  image: FloatImage,
-  { grid, warp, affine, paddingMode }: Plan,
-  i: number,
-  j: number,
-  out: Float32Array,
-  at: number,
-): void {
-  const [gridH, gridW] = grid ?? [1, 1];
-  let x = gridW > 1 ? -1 + (2 * j) / (gridW - 1) : -1;
-  let y = gridH > 1 ? -1 + (2 * i) / (gridH - 1) : -1;
-  if (warp) {
-    const w = warp[6] * x + warp[7] * y + 1;
-    const u = (warp[0] * x + warp[1] * y + warp[2]) / w;
-    y = (warp[3] * x + warp[4] * y + warp[5]) / w;
-    x = u;
-  }
-  if (affine) {
-    const u = affine[0] * x + affine[1] * y + affine[2];
-    y = affine[3] * x + affine[4] * y + affine[5];
-    x = u;
-  }
-  let column = ((x + 1) / 2) * (image.w - 1);
-  let row = ((y + 1) / 2) * (image.h - 1);
-  if (paddingMode === 'reflection') {
-    column = reflect(column, image.w);
-    row = reflect(row, image.h);
-  } else if (paddingMode === 'border') {
-    column = clamp(column, image.w);
-    row = clamp(row, image.h);
-  }
-  const left = Math.floor(column);
-  const top = Math.floor(row);
-  const dx = column - left;
-  const dy = row - top;
-  const { data, w, h, channels } = image;
-  for (let corner = 0; corner < 4; corner++) {
-    const px = left + (corner & 1);
-    const py = top + (corner >> 1);
-    const weight = (corner & 1 ? dx : 1 - dx) * (corner >> 1 ? dy : 1 - dy);
-    if (weight === 0 || px < 0 || py < 0 || px >= w || py >= h) continue;
-    for (let c = 0; c < channels; c++) {
-      out[at + c] = (out[at + c] ?? 0) + weight * (data[(py * w + px) * channels + c] ?? 0);
-    }
-  }
 }
 
 function relight(

@@ -28,8 +28,9 @@ export function areaShrink(image: FloatImage, h: number, w: number): FloatImage 
 
 /** A coordinate mirrored at the centres of the first and the last pixel, until it lies between them. */
 export function reflect(at: number, size: number): number {
-  if (size <= 1) return 0;
   const span = size - 1;
+  if (at >= 0 && at <= span) return at;
+  if (span <= 0) return 0;
   const distance = Math.abs(at) % (2 * span);
   return distance > span ? 2 * span - distance : distance;
 }
