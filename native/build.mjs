@@ -25,9 +25,18 @@ const includes = [
 ];
 const build = join(here, 'build');
 const march = process.env.ONECYCLE_MARCH ?? 'native';
-cmake(['-S', here, '-B', build, '-DCMAKE_BUILD_TYPE=Release', `-DNODE_API_INCLUDE=${includes.join(';')}`, `-DONECYCLE_MARCH=-march=${march}`]);
+cmake([
+  '-S',
+  here,
+  '-B',
+  build,
+  '-DCMAKE_BUILD_TYPE=Release',
+  `-DNODE_API_INCLUDE=${includes.join(';')}`,
+  `-DONECYCLE_MARCH=-march=${march}`,
+]);
 cmake(['--build', build, '-j', '2']);
-if (!existsSync(join(build, 'onecycle_native.node'))) fail('the build left no onecycle_native.node');
+if (!existsSync(join(build, 'onecycle_native.node')))
+  fail('the build left no onecycle_native.node');
 
 function cmake(args) {
   const run = spawnSync('cmake', args, { encoding: 'utf8' });

@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { DatasetRecord } from '../src/domain/dataset.ts';
 import { Problem, problem } from '../src/domain/problem.ts';
+import type { Outcome } from '../src/queue/consumer.ts';
 import type { Records } from '../src/store/records.ts';
 import { prepareDataset, RefusedDataset } from '../src/vision/prepare.ts';
 import { Findings } from '../src/vision/prepare-findings.ts';
+import { dropOrphan } from './orphan.ts';
 import { patiently } from './patience.ts';
 import { fetchTo, type Scratch } from './scratch.ts';
 
 export type IngestDeps = { records: Records; scratch: Scratch; logger: Logger };
-export type Ingested = { outcome: 'done' } | { outcome: 'interrupted' };
 
 type Patient = <T>(action: () => Promise<T>) => Promise<T>;
 
@@ -23,7 +24,7 @@ export async function ingest(
   datasetId: string,
   deps: IngestDeps,
   { signal }: { signal: AbortSignal },
-): Promise<Ingested> {
+): Promise<Outcome> {
   const logger = deps.logger.child({ datasetId });
   const patient: Patient = (action) =>
     patiently(action, {
@@ -32,8 +33,8 @@ export async function ingest(
     });
   try {
     const dataset = await patient(() => deps.records.getDataset(datasetId));
-    if (dataset === null) logger.warn('no such data set in the store, dropping it');
-    else if (await patient(() => isSettled(datasetId, deps.records))) {
+    if (dataset === null) return await dropOrphan('ingest', datasetId, { ...deps, logger });
+    if (await patient(() => isSettled(datasetId, deps.records))) {
       logger.info('data set was ready, or refused, before');
     } else await prepare(dataset, { ...deps, logger }, patient, signal);
     await patient(() => deps.records.unmark('ingest', datasetId));

@@ -8,16 +8,11 @@ import { modelIdOfJob } from '../src/domain/ids.ts';
 import type { JobRecord } from '../src/domain/job.ts';
 import type { StoredFile } from '../src/domain/model.ts';
 import type { FinishedModel } from '../src/learner/journal.ts';
+import type { Outcome } from '../src/queue/consumer.ts';
 import { endAttempt, enter } from './job-status.ts';
 import { modelCard } from './model-card.ts';
 import type { Outbox } from './outbox.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
-
-/** `later`: nothing to do yet, come back after `delayMs`. `interrupted`: back to the queue, at once. */
-export type Supervised =
-  | { outcome: 'done' }
-  | { outcome: 'later'; delayMs: number }
-  | { outcome: 'interrupted' };
 
 /** Where the newest checkpoint stands. */
 export type CheckpointPlace = { phase: number; step: number };
@@ -44,7 +39,7 @@ type Ending =
 const attemptEnds = { succeeded: 'finished', failed: 'failed', cancelled: 'cancelled' } as const;
 
 /** Ends the job for good. */
-export async function conclude(run: JobRun, ending: Ending): Promise<Supervised> {
+export async function conclude(run: JobRun, ending: Ending): Promise<Outcome> {
   const end = attemptEnds[ending.type];
   run.outbox.change((status) => endAttempt(status, end, new Date().toISOString()));
   run.outbox.event(ending);
@@ -53,7 +48,7 @@ export async function conclude(run: JobRun, ending: Ending): Promise<Supervised>
 }
 
 /** Writes what the log says already, and takes the job off the list of unfinished work. */
-export async function settle(run: JobRun): Promise<Supervised> {
+export async function settle(run: JobRun): Promise<Outcome> {
   // a worker may have died between the last event and the status that follows it
   run.outbox.change((status) => status);
   await run.outbox.flush();
@@ -65,7 +60,7 @@ export async function settle(run: JobRun): Promise<Supervised> {
 export async function succeed(
   run: JobRun,
   made: { manifest: Manifest; model: FinishedModel; files: StoredFile[] },
-): Promise<Supervised> {
+): Promise<Outcome> {
   const { job, deps, outbox } = run;
   // the model's files and the engine's name are still on their way through the outbox
   await outbox.flush();
@@ -77,7 +72,7 @@ export async function succeed(
 }
 
 /** Puts the job back to where another worker takes it up. */
-export async function interrupt(run: JobRun): Promise<Supervised> {
+export async function interrupt(run: JobRun): Promise<Outcome> {
   run.outbox.change((status) => {
     const time = new Date().toISOString();
     return enter(endAttempt(status, 'interrupted', time), 'queued', time);

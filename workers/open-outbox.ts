@@ -24,7 +24,10 @@ export async function openOutbox(
   const log = await records.getEvents(job.id, 1);
   const status = log
     .filter((event) => event.seq > (stored?.last_seq ?? 1))
-    .reduce((before, event) => applyEvent(before, event, plan), stored ?? newStatus(job.created_at));
+    .reduce(
+      (before, event) => applyEvent(before, event, plan),
+      stored ?? newStatus(job.created_at),
+    );
   const saved = log.findLast((event) => event.type === 'checkpoint.saved');
   const outbox = new Outbox({
     jobId: job.id,

@@ -113,7 +113,10 @@ export class Outbox {
           await this.gather();
         }
         const taskAt = this.entries.findIndex((entry) => entry.kind === 'task');
-        const batch = this.entries.splice(0, taskAt < 0 ? this.entries.length : Math.max(1, taskAt));
+        const batch = this.entries.splice(
+          0,
+          taskAt < 0 ? this.entries.length : Math.max(1, taskAt),
+        );
         const first = batch[0];
         if (first?.kind === 'task') await this.patiently(first.run);
         else await this.write(batch);

@@ -6,12 +6,14 @@ import type { Manifest } from '../src/domain/dataset.ts';
 import { modelIdOfJob } from '../src/domain/ids.ts';
 import { isTerminal } from '../src/domain/job.ts';
 import { Problem, problem } from '../src/domain/problem.ts';
-import { crashed, hopeless } from './attempts.ts';
+import type { Outcome } from '../src/queue/consumer.ts';
 import { checkpointOf, fetchInputs } from './attempt-inputs.ts';
+import { crashed, hopeless } from './attempts.ts';
 import { watchControl } from './control.ts';
-import { conclude, interrupt, type JobRun, succeed, type Supervised, settle } from './job-run.ts';
+import { conclude, interrupt, type JobRun, settle, succeed } from './job-run.ts';
 import { beginAttempt, endAttempt } from './job-status.ts';
 import { openOutbox } from './open-outbox.ts';
+import { dropOrphan } from './orphan.ts';
 import { patiently } from './patience.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
 import { runAttempt } from './training-attempt.ts';
@@ -26,22 +28,19 @@ export async function supervise(
   jobId: string,
   deps: SupervisorDeps,
   leave: Leave,
-): Promise<Supervised> {
+): Promise<Outcome> {
   const logger = deps.logger.child({ jobId });
   const onWait = (error: Error, waitMs: number) =>
     logger.warn({ reason: error.message, waitMs }, 'store is away');
   const control = watchControl(jobId, deps);
   const stop = AbortSignal.any([leave.drain, leave.lost, control.cancel]);
   const patient = <T>(action: () => Promise<T>) => patiently(action, { signal: stop, onWait });
-  const persist = <T>(action: () => Promise<T>) => patiently(action, { signal: leave.lost, onWait });
+  const persist = <T>(action: () => Promise<T>) =>
+    patiently(action, { signal: leave.lost, onWait });
   let run: JobRun | null = null;
   try {
     const job = await patient(() => deps.records.getJob(jobId));
-    if (job === null) {
-      logger.warn('no such job in the store, dropping it');
-      await persist(() => deps.records.unmark('training', jobId));
-      return { outcome: 'done' };
-    }
+    if (job === null) return await dropOrphan('training', jobId, { ...deps, logger });
     const manifest = await patient(() => deps.records.getManifest(job.dataset));
     const { outbox, lastCheckpoint } = await patient(() =>
       openOutbox(job, manifest, { ...deps, logger, onWait }),
@@ -61,7 +60,7 @@ export async function supervise(
   }
 }
 
-async function proceed(run: JobRun, manifest: Manifest | null, leave: Leave): Promise<Supervised> {
+async function proceed(run: JobRun, manifest: Manifest | null, leave: Leave): Promise<Outcome> {
   const { job, outbox, deps, patient } = run;
   if (isTerminal(outbox.status.state)) return await settle(run);
   const control = await patient(() => deps.records.getControl(job.id));
@@ -88,7 +87,7 @@ async function train(
   run: JobRun,
   manifest: Manifest,
   { dir, leave }: { dir: string; leave: Leave },
-): Promise<Supervised> {
+): Promise<Outcome> {
   const { outbox, logger, stop } = run;
   const now = () => new Date().toISOString();
   outbox.change((status) => ({ ...status, dataset_digest: manifest.digest }));

@@ -3,7 +3,12 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { EventBody, JobError } from '../src/domain/event.ts';
 import type { FinishedModel } from '../src/learner/journal.ts';
-import { FromTrainer, type ToTrainer, type TrainerFile, type TrainerInput } from './trainer-messages.ts';
+import {
+  FromTrainer,
+  type ToTrainer,
+  type TrainerFile,
+  type TrainerInput,
+} from './trainer-messages.ts';
 
 export type TrainerEnd =
   | { outcome: 'finished'; model: FinishedModel }
@@ -110,7 +115,9 @@ export function startTrainer(
 /** Resolves when the process is gone and its channel is read to the end, with how it went. */
 function gone(child: ChildProcess): Promise<string> {
   const exited = new Promise<string>((resolve) => {
-    child.once('exit', (code, signal) => resolve(signal ? `signal ${signal}` : `exit code ${code}`));
+    child.once('exit', (code, signal) =>
+      resolve(signal ? `signal ${signal}` : `exit code ${code}`),
+    );
     child.once('error', (error) => resolve(`could not be started: ${error.message}`));
   });
   const read = new Promise<void>((resolve) => {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { StoredFile } from '../src/domain/model.ts';
 import { modelIdOfJob } from '../src/domain/ids.ts';
+import type { StoredFile } from '../src/domain/model.ts';
 import type { AttemptInputs } from './attempt-inputs.ts';
 import type { CheckpointUpload } from './checkpoint-upload.ts';
 import type { JobRun } from './job-run.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ArchiveFormat } from './archive-format.ts';
 import { DatasetId } from './ids.ts';
 import { Timestamp } from './time.ts';
 
@@ -18,7 +19,7 @@ export const DatasetRecord = z.object({
   pattern: z.string().nullable(),
   bytes: z.int(),
   sha256: z.string(),
-  format: z.enum(['zip', 'tar', 'tgz']),
+  format: ArchiveFormat,
   created_at: Timestamp,
 });
 export type DatasetRecord = z.infer<typeof DatasetRecord>;

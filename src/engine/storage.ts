@@ -41,7 +41,9 @@ export function readValues(tensor: tf.Tensor): FloatArray {
 /** Overwrites a variable in place. @throws Error when the lengths differ */
 export function writeValues(variable: tf.Variable, values: ArrayLike<number>): void {
   if (values.length !== variable.size) {
-    throw new Error(`${variable.size} values expected for [${variable.shape}], got ${values.length}`);
+    throw new Error(
+      `${variable.size} values expected for [${variable.shape}], got ${values.length}`,
+    );
   }
   const entry = stored(variable) as StoredTensor & { changed?: () => void };
   entry.values.set(values);

@@ -43,7 +43,9 @@ export async function fit(run: Run, phase: FitPhase, loaders: PhaseLoaders): Pro
     const begun = performance.now();
     const startStep = position.step % batches;
     let lr: number[] = [];
-    for await (const loaded of loaders.train.batches(epochKey(position.phase, epoch), { startStep })) {
+    for await (const loaded of loaders.train.batches(epochKey(position.phase, epoch), {
+      startStep,
+    })) {
       const hyper = plan.at(position.step);
       lr = position.reducedLr === null ? hyper.lr : hyper.lr.map(() => position.reducedLr ?? 0);
       const key = [spec.seed, position.phase, position.step];
@@ -93,7 +95,8 @@ async function endEpoch(
     seconds: (performance.now() - begun) / 1000,
     lr,
   };
-  if (validation && !Number.isFinite(validation.loss)) throw diverged(position.phase, position.step, lr);
+  if (validation && !Number.isFinite(validation.loss))
+    throw diverged(position.phase, position.step, lr);
   run.history.rows.push(row);
   run.journal.event({ type: 'epoch.finished', row });
   const value = (monitor: string) =>

@@ -1,12 +1,12 @@
 // fastai's Learner (basic_train.py) without its loops: a model, what of it is frozen, an optimiser, a step.
 
 import * as tf from '@tensorflow/tfjs-core';
+import type { Spec } from '../domain/spec.ts';
 import { AdamW } from '../engine/ops/adamw.ts';
 import { clipGradNorm } from '../engine/ops/gradient-clip.ts';
 import { softmaxCrossEntropy } from '../engine/ops/loss.ts';
 import { releaseUnclaimedGradients } from '../engine/ops/shared-gradient.ts';
 import { type FloatArray, readValues, stored, tensorOf } from '../engine/storage.ts';
-import type { Spec } from '../domain/spec.ts';
 import { evalMode, type Model, type Parameter } from '../vision/model.ts';
 
 export type LearnerOptions = {

@@ -76,7 +76,12 @@ export async function lrFind(run: Run, phase: Phase, loaders: PhaseLoaders): Pro
   const result = resultOf(phase, index, series);
   await writeResult(run, result);
   const seconds = (performance.now() - begun) / 1000;
-  journal.event({ type: 'lr_find.finished', phase: index, suggestions: result.suggestions, seconds });
+  journal.event({
+    type: 'lr_find.finished',
+    phase: index,
+    suggestions: result.suggestions,
+    seconds,
+  });
   return result;
 }
 

@@ -7,10 +7,8 @@ export type PhaseLoaders = { train: Loader; valid: Loader | null; batchSize: num
 
 /** The loaders of a phase: the spec's data with what the phase and those before it changed. */
 export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): PhaseLoaders {
-  const data = changes.reduce<Run['spec']['data']>(
-    (before, change) => ({ ...before, ...definedOf(change) }),
-    run.spec.data,
-  );
+  const data: Run['spec']['data'] = { ...run.spec.data };
+  for (const change of changes) Object.assign(data, definedOf(change));
   const common = {
     imagesPath: run.imagesPath,
     classes: run.classes,

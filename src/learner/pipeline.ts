@@ -28,12 +28,18 @@ export type PipelineInput = {
   spec: Spec;
   manifest: Manifest;
   imagesPath: string;
-  pretrained: { path: string; name: string; normalize: { mean: number[]; std: number[] } | null } | null;
+  pretrained: {
+    path: string;
+    name: string;
+    normalize: { mean: number[]; std: number[] } | null;
+  } | null;
   checkpointPath: string | null;
   attempt: number;
   engine: EngineInfo;
 };
-export type PipelineEnd = { outcome: 'finished'; model: FinishedModel } | { outcome: 'interrupted' };
+export type PipelineEnd =
+  | { outcome: 'finished'; model: FinishedModel }
+  | { outcome: 'interrupted' };
 
 /** Runs the phases that are left. @throws Problem for whatever ends a job as failed */
 export async function runPipeline(
@@ -87,14 +93,20 @@ export async function runPipeline(
 
 async function runPhases(run: Run) {
   const phases = expandPhases(run.spec.phases);
-  let loaders = phaseLoaders(run, phases.slice(0, run.position.phase + 1).map((p) => p.data));
+  let loaders = phaseLoaders(
+    run,
+    phases.slice(0, run.position.phase + 1).map((p) => p.data),
+  );
   for (let index = run.position.phase; index < phases.length; index++) {
     const phase = phases[index];
     if (!phase) break;
     if (phase.data && index > run.position.phase) {
       loaders.train.close();
       loaders.valid?.close();
-      loaders = phaseLoaders(run, phases.slice(0, index + 1).map((p) => p.data));
+      loaders = phaseLoaders(
+        run,
+        phases.slice(0, index + 1).map((p) => p.data),
+      );
     }
     const fresh = index !== run.position.phase || run.position.step === 0;
     if (index !== run.position.phase) run.position = phaseStart(index);
@@ -126,7 +138,10 @@ async function finish(
     await journal.artifact('interpretation.json', 'application/json', json(report));
   }
   const tensors = stateDict(learner.model);
-  const bytes = writeSafetensors(tensors, { arch: spec.arch, classes: JSON.stringify(run.classes) });
+  const bytes = writeSafetensors(tensors, {
+    arch: spec.arch,
+    classes: JSON.stringify(run.classes),
+  });
   await journal.modelFile('safetensors/model.safetensors', 'application/octet-stream', bytes);
   train.close();
   valid?.close();
@@ -152,7 +167,11 @@ function splitItems(manifest: Manifest, spec: Spec) {
     Array.from(indices, (i) => items[i]).filter((item): item is ManifestItem => item !== undefined);
   if (pct === null) {
     const train = items.filter(({ split }) => split === 'train');
-    return { train, valid: items.filter(({ split }) => split === 'valid'), classes: manifest.classes };
+    return {
+      train,
+      valid: items.filter(({ split }) => split === 'valid'),
+      classes: manifest.classes,
+    };
   }
   const parts = splitByRandPct(items.length, pct, spec.seed);
   const train = pick(parts.train);
@@ -174,7 +193,8 @@ async function statistics(
   if (normalize === null) return null;
   if (typeof normalize === 'object') return normalize;
   if (normalize === 'imagenet') return imagenetStats;
-  if (normalize === 'pretrained') return (input.pretrained?.normalize ?? null) as ChannelStats | null;
+  if (normalize === 'pretrained')
+    return (input.pretrained?.normalize ?? null) as ChannelStats | null;
   const loader = createLoader({
     items: train,
     imagesPath: input.imagesPath,

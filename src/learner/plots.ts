@@ -1,7 +1,7 @@
 // Plots as SVG by ECharts without a browser, and as PNG by resvg with the fonts that travel along.
 
-import { dirname, join } from 'node:path';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { Resvg } from '@resvg/resvg-js';
 import * as echarts from 'echarts';
 import type { LrFindResult } from '../domain/event.ts';
@@ -65,7 +65,12 @@ export function svgToPng(svg: string): Uint8Array {
 
 function renderSvg(option: echarts.EChartsCoreOption): string {
   const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
-  chart.setOption({ animation: false, textStyle: { fontFamily }, backgroundColor: '#fff', ...option });
+  chart.setOption({
+    animation: false,
+    textStyle: { fontFamily },
+    backgroundColor: '#fff',
+    ...option,
+  });
   const svg = chart.renderToSVGString();
   chart.dispose();
   return svg;

@@ -2,14 +2,14 @@
 
 import { readFile } from 'node:fs/promises';
 import { setImmediate as macrotask } from 'node:timers/promises';
-import type { EngineInfo } from '../domain/event.ts';
 import type { ManifestItem } from '../domain/dataset.ts';
+import type { EngineInfo } from '../domain/event.ts';
 import type { Spec } from '../domain/spec.ts';
 import { newSmoothing, type Smoothing } from '../training/smoothing.ts';
 import { newTracker, type TrackerState } from '../training/trackers.ts';
+import type { ChannelStats } from '../vision/normalize.ts';
 import { type NamedTensor, readSafetensors, writeSafetensors } from '../vision/safetensors.ts';
 import { loadStateDict, stateDict } from '../vision/state-dict.ts';
-import type { ChannelStats } from '../vision/normalize.ts';
 import { type History, newHistory } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { Learner } from './learner.ts';
@@ -83,7 +83,12 @@ export async function saveCheckpoint(run: Run): Promise<void> {
       values: Float32Array.from(values),
     }));
   const best = (run.best ?? []).map((tensor) => ({ ...tensor, name: `best.${tensor.name}` }));
-  const tensors = [...stateDict(learner.model), ...list('adam.m', m), ...list('adam.v', v), ...best];
+  const tensors = [
+    ...stateDict(learner.model),
+    ...list('adam.m', m),
+    ...list('adam.v', v),
+    ...best,
+  ];
   // JSON has no NaN: a smoothing that has seen nothing is written as null
   const meta = { position, history, steps, mom: learner.mom, frozen: learner.frozen };
   await run.journal.checkpoint(writeSafetensors(tensors, { onecycle: JSON.stringify(meta) }));

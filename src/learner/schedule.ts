@@ -1,5 +1,5 @@
-import { problem } from '../domain/problem.ts';
 import type { LrFindResult } from '../domain/event.ts';
+import { problem } from '../domain/problem.ts';
 import type { MaxLr } from '../domain/spec.ts';
 import type { RunnablePhase } from '../training/fine-tune.ts';
 import { flatCos } from '../training/flat-cos.ts';
@@ -18,7 +18,8 @@ export function groupRates(
   { groups, lastFind }: { groups: number; lastFind: LrFindResult | undefined },
 ): number[] {
   const sliced = typeof lr === 'object' && !Array.isArray(lr) && lr.slice === 'auto';
-  if (lr !== 'auto' && !sliced) return lrRange(lr as Exclude<MaxLr, 'auto' | { slice: 'auto' }>, groups);
+  if (lr !== 'auto' && !sliced)
+    return lrRange(lr as Exclude<MaxLr, 'auto' | { slice: 'auto' }>, groups);
   const suggested = lastFind?.auto.lr;
   if (!suggested) {
     throw problem('no_suggestion', 'max_lr "auto": the last lr_find gave no suggestion');

@@ -4,7 +4,11 @@ import type { Loader } from '../vision/loader.ts';
 import type { Run } from './run-state.ts';
 import { targetsOf } from './targets.ts';
 
-export type Validation = { loss: number; metrics: Record<string, number | null>; logits: Predictions };
+export type Validation = {
+  loss: number;
+  metrics: Record<string, number | null>;
+  logits: Predictions;
+};
 
 /** The whole validation set in evaluation mode: mean loss per image, and each metric of the spec. */
 export async function validate(run: Run, loader: Loader): Promise<Validation> {

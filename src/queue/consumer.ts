@@ -4,7 +4,10 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { QueueKind, Queues } from './queues.ts';
 
-/** What a handler did: finished; nothing to do yet; stopped half-way, somebody else should go on. */
+/**
+ * What a handler did. `later`: nothing to do yet, come back after `delayMs`. `interrupted`: stopped half-way,
+ * somebody else should go on at once.
+ */
 export type Outcome =
   | { outcome: 'done' }
   | { outcome: 'later'; delayMs: number }

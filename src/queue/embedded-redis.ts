@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { problem } from '../domain/problem.ts';
 
-export type EmbeddedRedis = { url: string; close(): Promise<void> };
+export type EmbeddedRedis = { url: string; pid: number | undefined; close(): Promise<void> };
 
 const programs = ['redis-server', 'valkey-server'];
 const howToGet =
@@ -20,7 +20,9 @@ const howToGet =
 
 /** @throws Problem `queue_unavailable` when no redis-server is installed, with the command that installs it */
 export async function startEmbeddedRedis(dataDir: string): Promise<EmbeddedRedis> {
-  const program = programs.find((name) => !spawnSync(name, ['--version'], { stdio: 'ignore' }).error);
+  const program = programs.find(
+    (name) => !spawnSync(name, ['--version'], { stdio: 'ignore' }).error,
+  );
   if (!program) {
     throw problem('queue_unavailable', `No redis-server was found (tried ${programs.join(', ')})`, {
       hint: `Install it (${howToGet}), or set REDIS_URL to a Redis that you run.`,
@@ -46,6 +48,7 @@ export async function startEmbeddedRedis(dataDir: string): Promise<EmbeddedRedis
   await answers(url, server);
   return {
     url,
+    pid: server.pid,
     async close() {
       server.kill('SIGTERM');
       await exited;

@@ -62,7 +62,8 @@ export class FileStore implements ObjectStore {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     let left = options.limit ?? Number.POSITIVE_INFINITY;
     for await (const key of this.walk(folder)) {
-      if (!key.startsWith(prefix) || (options.after !== undefined && key <= options.after)) continue;
+      if (!key.startsWith(prefix) || (options.after !== undefined && key <= options.after))
+        continue;
       const info = await this.head(key);
       if (!info) continue;
       yield info;
@@ -131,9 +132,7 @@ export class FileStore implements ObjectStore {
 
   /** Keys below a folder, in the order of their bytes as S3 lists them. */
   private async *walk(folder: string): AsyncIterable<string> {
-    const entries = await orNull(() =>
-      readdir(join(this.dir, folder), { withFileTypes: true }),
-    );
+    const entries = await orNull(() => readdir(join(this.dir, folder), { withFileTypes: true }));
     const names = (entries ?? [])
       .filter((entry) => !(folder === '' && entry.name.startsWith('.')))
       .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))

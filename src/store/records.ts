@@ -159,6 +159,10 @@ export class Records {
   unmark(kind: ActiveKind, id: string) {
     return this.store.delete(`active/${kind}/${id}`);
   }
+  /** When the marker was put; null when there is none. */
+  async markedAt(kind: ActiveKind, id: string): Promise<Date | null> {
+    return (await this.store.head(`active/${kind}/${id}`))?.modifiedAt ?? null;
+  }
   async *active(kind: ActiveKind): AsyncIterable<string> {
     const prefix = `active/${kind}/`;
     for await (const { key } of this.store.list(prefix)) yield key.slice(prefix.length);

@@ -106,7 +106,11 @@ export class S3Store implements ObjectStore {
   async head(key: string): Promise<ObjectInfo | null> {
     const answer = await this.orNull(() => this.client.send(new HeadObjectCommand(this.at(key))));
     if (!answer) return null;
-    return { key, bytes: answer.ContentLength ?? 0, modifiedAt: answer.LastModified ?? new Date(0) };
+    return {
+      key,
+      bytes: answer.ContentLength ?? 0,
+      modifiedAt: answer.LastModified ?? new Date(0),
+    };
   }
 
   async *list(
@@ -171,9 +175,13 @@ export class S3Store implements ObjectStore {
       const status = statusOf(cause);
       if (source?.errored) throw source.errored;
       if (status !== undefined && status < 500 && status !== 429) throw cause;
-      throw problem('storage_unavailable', `The object store does not answer: ${(cause as Error).message}`, {
-        cause,
-      });
+      throw problem(
+        'storage_unavailable',
+        `The object store does not answer: ${(cause as Error).message}`,
+        {
+          cause,
+        },
+      );
     }
   }
 }

@@ -1,5 +1,5 @@
-import type { FitOneCyclePhase, Phase } from '../domain/spec.ts';
 import type { z } from 'zod';
+import type { FitOneCyclePhase, Phase } from '../domain/spec.ts';
 
 /** A phase as the learner runs it. */
 export type RunnablePhase = Exclude<Phase, { type: 'fine_tune' }>;

@@ -5,7 +5,11 @@ import { argmaxRow, confusionMatrix, type Predictions } from './metrics.ts';
 export type Confused = { actual: string; predicted: string; count: number };
 
 /** Off-diagonal pairs that occur at least `minVal` times: most frequent first, ties in row-major order. */
-export function mostConfused(matrix: number[][], classes: readonly string[], minVal = 1): Confused[] {
+export function mostConfused(
+  matrix: number[][],
+  classes: readonly string[],
+  minVal = 1,
+): Confused[] {
   const pairs: Confused[] = [];
   matrix.forEach((row, a) => {
     row.forEach((count, p) => {

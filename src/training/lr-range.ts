@@ -1,7 +1,10 @@
 import { problem } from '../domain/problem.ts';
 
 /** A learning rate as fastai takes it. */
-export type LrSpec = number | readonly number[] | { slice: readonly [number] | readonly [number, number] };
+export type LrSpec =
+  | number
+  | readonly number[]
+  | { slice: readonly [number] | readonly [number, number] };
 
 /**
  * The rate of each layer group (fastai basic_train.py lr_range): a number is everybody's, slice(a,b) grows
@@ -12,7 +15,10 @@ export function lrRange(lr: LrSpec, groups: number): number[] {
   if (typeof lr === 'number') return new Array<number>(groups).fill(lr);
   if (isList(lr)) {
     if (lr.length === groups) return [...lr];
-    throw problem('invalid_spec', `max_lr: expected ${groups} rates, one per layer group, got ${lr.length}`);
+    throw problem(
+      'invalid_spec',
+      `max_lr: expected ${groups} rates, one per layer group, got ${lr.length}`,
+    );
   }
   const [first, last] = lr.slice;
   if (last === undefined) return [...new Array<number>(groups - 1).fill(first / 10), first];

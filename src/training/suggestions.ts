@@ -11,7 +11,10 @@ export function plotSeries({ lrs, losses }: Series, skipStart: number, skipEnd: 
 }
 
 /** Every rule; null where the series is too short for it. */
-export function suggest(series: Series, options: { skipStart: number; skipEnd: number; numIt: number }): Suggestions {
+export function suggest(
+  series: Series,
+  options: { skipStart: number; skipEnd: number; numIt: number },
+): Suggestions {
   const v1 = suggestV1(plotSeries(series, options.skipStart, options.skipEnd));
   const cut = plotSeries(series, Math.floor(options.numIt / 10), 5);
   const firstNan = cut.losses.findIndex(Number.isNaN);
@@ -66,7 +69,8 @@ function valley({ lrs, losses }: Series): number | null {
   let end = 0;
   for (let i = 1; i < losses.length; i++) {
     for (let j = 0; j < i; j++) {
-      if ((losses[i] ?? 0) < (losses[j] ?? 0) && length(i) < length(j) + 1) lengths[i] = length(j) + 1;
+      if ((losses[i] ?? 0) < (losses[j] ?? 0) && length(i) < length(j) + 1)
+        lengths[i] = length(j) + 1;
       if (length(end) < length(i)) {
         end = i;
         start = end - length(end);

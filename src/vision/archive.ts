@@ -2,13 +2,12 @@
 // called can do no harm. Reading one twice gives the same entries with the same indices.
 
 import { stat } from 'node:fs/promises';
+import type { ArchiveFormat } from '../domain/archive-format.ts';
 import { Problem, problem } from '../domain/problem.ts';
 import { type ArchiveLimits, ArchiveMeter, archiveLimits } from './archive-limits.ts';
 import { safePath } from './archive-path.ts';
 import { tarEntries } from './archive-tar.ts';
 import { zipEntries } from './archive-zip.ts';
-
-export type ArchiveFormat = 'zip' | 'tar' | 'tgz';
 
 /** An entry as its format gives it. */
 export type RawEntry = {

@@ -10,7 +10,8 @@ export function createModel(
   { classes, head, seed }: { classes: number; head: HeadOptions; seed: number },
 ): Model {
   const builder = new ModelBuilder(seed);
-  const body = arch === 'squeezenet1_1' ? squeezenetBody(builder) : resnetBody(builder, resnets[arch]);
+  const body =
+    arch === 'squeezenet1_1' ? squeezenetBody(builder) : resnetBody(builder, resnets[arch]);
   builder.group += 1;
   const headForward = createHead(builder, body.features, classes, head);
   return builder.build((x, mode) => headForward(body.forward(x, mode), mode));

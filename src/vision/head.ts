@@ -2,8 +2,8 @@
 // BatchNorm1d, Dropout, Linear, ReLU. A dropout of 0 is left out, which shifts the names behind it.
 
 import type * as tf from '@tensorflow/tfjs-core';
-import { dropout } from '../engine/ops/dropout.ts';
 import { relu } from '../engine/ops/activation.ts';
+import { dropout } from '../engine/ops/dropout.ts';
 import { adaptiveAvgPool, adaptiveConcatPool } from '../engine/ops/pool.ts';
 import type { Layer, Mode, ModelBuilder } from './model.ts';
 

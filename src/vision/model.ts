@@ -78,7 +78,11 @@ export class ModelBuilder {
   }
 
   /** Batch norm over the last axis; `relu` and a residual are fused behind it. */
-  batchNorm(name: string, channels: number, { momentum = 0.1, relu = false }: BatchNormOptions = {}) {
+  batchNorm(
+    name: string,
+    channels: number,
+    { momentum = 0.1, relu = false }: BatchNormOptions = {},
+  ) {
     const gamma = this.add(`${name}.weight`, 'bn', [channels], new Float32Array(channels).fill(1));
     const beta = this.add(`${name}.bias`, 'bn', [channels], new Float32Array(channels));
     const layer: BatchNormLayer = { name, group: this.group, gamma, momentum };

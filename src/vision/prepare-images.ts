@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { ArchiveFormat } from '../domain/archive-format.ts';
 import type { ManifestItem } from '../domain/dataset.ts';
-import { type ArchiveFormat, archiveEntries } from './archive.ts';
+import { archiveEntries } from './archive.ts';
 import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
 import { decodeImage, exifOrientation, Undecodable } from './decode.ts';
 import type { LabelledFile } from './labelling-files.ts';

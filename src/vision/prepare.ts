@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ArchiveFormat } from '../domain/archive-format.ts';
 import type { DatasetReport, Layout, Manifest, ManifestItem } from '../domain/dataset.ts';
 import { Problem, problem } from '../domain/problem.ts';
-import { type ArchiveFormat, archiveEntries } from './archive.ts';
+import { archiveEntries } from './archive.ts';
 import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
 import { labelFiles } from './labelling.ts';
 import { type LabelledFile, type Labelling, type NamedFile, some } from './labelling-files.ts';

@@ -14,7 +14,10 @@ import { loadStateDict } from './state-dict.ts';
 export async function loadBody(model: Model, arch: Arch, path: string): Promise<void> {
   const { tensors } = readSafetensors(await readFile(path));
   const byName = new Map(
-    [...tensors.values()].map((t) => [t.name.startsWith('0.') ? t.name : bodyName(arch, t.name), t]),
+    [...tensors.values()].map((t) => [
+      t.name.startsWith('0.') ? t.name : bodyName(arch, t.name),
+      t,
+    ]),
   );
   const body = [...model.parameters, ...model.buffers].filter(({ name }) => name.startsWith('0.'));
   for (const part of body) {

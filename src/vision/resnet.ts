@@ -5,7 +5,11 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { maxPool } from '../engine/ops/pool.ts';
 import type { Layer, ModelBuilder } from './model.ts';
 
-export type ResnetFacts = { kind: 'resnet'; block: 'basic' | 'bottleneck'; depths: readonly number[] };
+export type ResnetFacts = {
+  kind: 'resnet';
+  block: 'basic' | 'bottleneck';
+  depths: readonly number[];
+};
 
 export const resnets = {
   resnet18: { kind: 'resnet', block: 'basic', depths: [2, 2, 2, 2] },

@@ -1,7 +1,7 @@
 // SqueezeNet 1.1's features (Iandola 2016, torchvision) as fastai cuts them: cut -1 keeps `features` as the
 // body's one child, split before features.5 and features.8: with the head four layer groups.
 
-import { concatChannels } from "../engine/ops/concat.ts";
+import { concatChannels } from '../engine/ops/concat.ts';
 import { maxPool } from '../engine/ops/pool.ts';
 import type { Layer, ModelBuilder } from './model.ts';
 
@@ -20,7 +20,9 @@ const poolsBefore = new Set([3, 6, 9]);
 
 /** `features.3.squeeze.weight` -> `0.0.3.squeeze.weight`; null for the classifier. */
 export function squeezenetName(torchvision: string): string | null {
-  return torchvision.startsWith('features.') ? `0.0.${torchvision.slice('features.'.length)}` : null;
+  return torchvision.startsWith('features.')
+    ? `0.0.${torchvision.slice('features.'.length)}`
+    : null;
 }
 
 /** Adds the body: [N,H,W,3] -> [N,h,w,512]. */
@@ -35,13 +37,22 @@ export function squeezenetBody(builder: ModelBuilder): { forward: Layer; feature
     return { layer, pool: poolsBefore.has(index) };
   });
   const forward: Layer = (x, mode) =>
-    layers.reduce((h, { layer, pool }) => {
-      return layer(pool ? maxPool(h, { size: 3, stride: 2, pad: 0, ceil: true }) : h, mode);
-    }, conv1(x, mode));
+    layers.reduce(
+      (h, { layer, pool }) => {
+        return layer(pool ? maxPool(h, { size: 3, stride: 2, pad: 0, ceil: true }) : h, mode);
+      },
+      conv1(x, mode),
+    );
   return { forward, features: channels };
 }
 
-function fire(b: ModelBuilder, name: string, inC: number, squeezeC: number, expandC: number): Layer {
+function fire(
+  b: ModelBuilder,
+  name: string,
+  inC: number,
+  squeezeC: number,
+  expandC: number,
+): Layer {
   const squeeze = b.convRelu(`${name}.squeeze`, inC, squeezeC, 1);
   const expand1 = b.convRelu(`${name}.expand1x1`, squeezeC, expandC, 1);
   const expand3 = b.convRelu(`${name}.expand3x3`, squeezeC, expandC, 3, 1, 1);

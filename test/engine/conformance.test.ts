@@ -36,9 +36,14 @@ const conv = (x: number[], f: number[], stride: number, pad: number, bias = fals
       ...(bias ? { bias: c as tf.Tensor1D, relu: true } : {}),
     }),
 });
-const bn = (x: number[], options: { training: boolean; relu: boolean; residual: boolean }): Case => ({
+const bn = (
+  x: number[],
+  options: { training: boolean; relu: boolean; residual: boolean },
+): Case => ({
   name: `batchNorm [${x}] ${JSON.stringify(options)}`,
-  inputs: options.residual ? [x, [x.at(-1) ?? 0], [x.at(-1) ?? 0], x] : [x, [x.at(-1) ?? 0], [x.at(-1) ?? 0]],
+  inputs: options.residual
+    ? [x, [x.at(-1) ?? 0], [x.at(-1) ?? 0], x]
+    : [x, [x.at(-1) ?? 0], [x.at(-1) ?? 0]],
   channels: x.at(-1) ?? 0,
   op: () => assert.fail('has state'),
   state: ([a, gamma, beta, residual], [runningMean, runningVar]) =>
@@ -80,15 +85,52 @@ const cases: Case[] = [
   pool([1, 5, 6, 3], 3, 2, 1),
   pool([1, 7, 7, 4], 3, 2, 0, true),
   pool([1, 6, 8, 5], 3, 2, 0, true),
-  { name: 'adaptiveConcatPool', inputs: [[2, 3, 4, 5]], op: ([x]) => adaptiveConcatPool(x as tf.Tensor4D) },
-  { name: 'adaptiveConcatPool of one pixel', inputs: [[3, 1, 1, 7]], op: ([x]) => adaptiveConcatPool(x as tf.Tensor4D) },
-  { name: 'adaptiveAvgPool', inputs: [[2, 3, 4, 5]], op: ([x]) => adaptiveAvgPool(x as tf.Tensor4D) },
-  { name: 'linear', inputs: [[5, 33], [7, 33], [7]], op: ([x, w, b]) => linear(x as tf.Tensor2D, w as tf.Tensor2D, b as tf.Tensor1D) },
-  { name: 'linear, batch 1, no bias', inputs: [[1, 8], [3, 8]], op: ([x, w]) => linear(x as tf.Tensor2D, w as tf.Tensor2D, null) },
+  {
+    name: 'adaptiveConcatPool',
+    inputs: [[2, 3, 4, 5]],
+    op: ([x]) => adaptiveConcatPool(x as tf.Tensor4D),
+  },
+  {
+    name: 'adaptiveConcatPool of one pixel',
+    inputs: [[3, 1, 1, 7]],
+    op: ([x]) => adaptiveConcatPool(x as tf.Tensor4D),
+  },
+  {
+    name: 'adaptiveAvgPool',
+    inputs: [[2, 3, 4, 5]],
+    op: ([x]) => adaptiveAvgPool(x as tf.Tensor4D),
+  },
+  {
+    name: 'linear',
+    inputs: [[5, 33], [7, 33], [7]],
+    op: ([x, w, b]) => linear(x as tf.Tensor2D, w as tf.Tensor2D, b as tf.Tensor1D),
+  },
+  {
+    name: 'linear, batch 1, no bias',
+    inputs: [
+      [1, 8],
+      [3, 8],
+    ],
+    op: ([x, w]) => linear(x as tf.Tensor2D, w as tf.Tensor2D, null),
+  },
   { name: 'relu', inputs: [[3, 5, 7]], op: ([x]) => relu(x as tf.Tensor) },
   { name: 'dropout', inputs: [[40, 50]], op: ([x]) => dropout(x as tf.Tensor, 0.25, [1, 2, 3]) },
-  { name: 'concatChannels', inputs: [[2, 3, 3, 4], [2, 3, 3, 5]], op: ([a, b]) => concatChannels(a as tf.Tensor4D, b as tf.Tensor4D) },
-  { name: 'add of equal shapes', inputs: [[2, 30, 30, 5], [2, 30, 30, 5]], op: ([a, b]) => tf.add(a as tf.Tensor, b as tf.Tensor) },
+  {
+    name: 'concatChannels',
+    inputs: [
+      [2, 3, 3, 4],
+      [2, 3, 3, 5],
+    ],
+    op: ([a, b]) => concatChannels(a as tf.Tensor4D, b as tf.Tensor4D),
+  },
+  {
+    name: 'add of equal shapes',
+    inputs: [
+      [2, 30, 30, 5],
+      [2, 30, 30, 5],
+    ],
+    op: ([a, b]) => tf.add(a as tf.Tensor, b as tf.Tensor),
+  },
   {
     name: 'softmaxCrossEntropy with soft targets',
     inputs: [[6, 5]],
@@ -115,7 +157,11 @@ function run(test: Case): FloatArray[] {
     const state = test.state
       ? [
           variableOf<tf.Rank.R1>(values(77, channels), [channels], { trainable: false }),
-          variableOf<tf.Rank.R1>(values(78, channels).map((v) => 0.5 + v * v), [channels], { trainable: false }),
+          variableOf<tf.Rank.R1>(
+            values(78, channels).map((v) => 0.5 + v * v),
+            [channels],
+            { trainable: false },
+          ),
         ]
       : [];
     let output: FloatArray | null = null;
@@ -141,9 +187,11 @@ function run(test: Case): FloatArray[] {
 describe('onednn agrees with the referee', () => {
   let skip: string | false = false;
   before(async () => {
-    await startEngine({ engine: 'onednn', precision: 'f32', threads: null }).catch((error: Error) => {
-      skip = error.message;
-    });
+    await startEngine({ engine: 'onednn', precision: 'f32', threads: null }).catch(
+      (error: Error) => {
+        skip = error.message;
+      },
+    );
   });
   after(async () => {
     await startEngine({ engine: 'js', precision: 'f32', threads: null });

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ArchiveFormat } from '../../src/vision/archive.ts';
+import type { ArchiveFormat } from '../../src/domain/archive-format.ts';
 import { decodeImage, Undecodable } from '../../src/vision/decode.ts';
 import { prepareDataset, RefusedDataset } from '../../src/vision/prepare.ts';
 import { newFolder } from './make-archive.ts';

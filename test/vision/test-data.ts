@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root =
-  // biome-ignore lint/style/noProcessEnv: where real data lies is the caller's to say
   process.env.ONECYCLE_TEST_DATA ?? fileURLToPath(new URL('../../../shared/data', import.meta.url));
 
 /** The path of a piece of real test data, null where it is absent. */

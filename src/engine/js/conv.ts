@@ -1,7 +1,12 @@
 // Convolution by its definition: y[n,p,q,o] = sum over r,s,i of x[n,p*stride-pad+r,q*stride-pad+s,i] *
 // f[r,s,i,o]; the three kernels walk the same index set, each accumulating into another of the tensors.
 
-import { type ConvAttrs, type ConvFilterAttrs, type ConvInputAttrs, convShape } from '../ops/conv.ts';
+import {
+  type ConvAttrs,
+  type ConvFilterAttrs,
+  type ConvInputAttrs,
+  convShape,
+} from '../ops/conv.ts';
 import { type JsKernel, need, zeros } from './kernel.ts';
 
 type Visit = (xAt: number, yAt: number, fAt: number) => void;
@@ -20,7 +25,11 @@ function walk(x: number[], f: number[], { stride, pad }: ConvAttrs, visit: Visit
           for (let s = 0; s < kw; s++) {
             const column = q * stride - pad + s;
             if (column < 0 || column >= w) continue;
-            visit(((b * h + row) * w + column) * c, ((b * oh + p) * ow + q) * o, (r * kw + s) * c * o);
+            visit(
+              ((b * h + row) * w + column) * c,
+              ((b * oh + p) * ow + q) * o,
+              (r * kw + s) * c * o,
+            );
           }
         }
 }

@@ -8,7 +8,7 @@ function map(a: JsTensor, f: (value: number, at: number) => number): JsTensor {
   return y;
 }
 
-const relu: JsKernel = (inputs) => map(need(inputs, 'x'), (x) => (x < 0 ? 0 : x));
+const relu: JsKernel = (inputs) => map(need(inputs, 'x'), (x) => Math.max(x, 0));
 
 const reluGradient: JsKernel = (inputs) => {
   const y = need(inputs, 'y').values;

@@ -1,4 +1,9 @@
-import { type GlobalPoolAttrs, type PoolAttrs, type PoolGradAttrs, poolShape } from '../ops/pool.ts';
+import {
+  type GlobalPoolAttrs,
+  type PoolAttrs,
+  type PoolGradAttrs,
+  poolShape,
+} from '../ops/pool.ts';
 import { type JsKernel, need, zeros } from './kernel.ts';
 
 /** `places`: the offset of each maximum in its window, row * size + column. */

@@ -1,8 +1,8 @@
 // TF.js's CPU backend with recycled memory: results of native kernels live in aligned buffers that go back
 // to a free list when their tensor is disposed, so that a steady training loop allocates nothing.
 
-import * as tf from '@tensorflow/tfjs-core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
 import type { StoredTensor } from '../storage.ts';
 import type { Native } from './native.ts';
 

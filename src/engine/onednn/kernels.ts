@@ -2,9 +2,19 @@
 
 import * as tf from '@tensorflow/tfjs-core';
 import type { BatchNormAttrs, BatchNormGradAttrs } from '../ops/batch-norm.ts';
-import { type ConvAttrs, type ConvFilterAttrs, type ConvInputAttrs, convShape } from '../ops/conv.ts';
+import {
+  type ConvAttrs,
+  type ConvFilterAttrs,
+  type ConvInputAttrs,
+  convShape,
+} from '../ops/conv.ts';
 import type { DropoutAttrs } from '../ops/dropout.ts';
-import { type GlobalPoolAttrs, type PoolAttrs, type PoolGradAttrs, poolShape } from '../ops/pool.ts';
+import {
+  type GlobalPoolAttrs,
+  type PoolAttrs,
+  type PoolGradAttrs,
+  poolShape,
+} from '../ops/pool.ts';
 import type { OnednnBackend } from './backend.ts';
 import type { ConvArgs, PoolArgs } from './native.ts';
 
@@ -168,7 +178,14 @@ const kernels: Record<string, Kernel> = {
     const [logits, targets] = [need(inputs, 'logits'), need(inputs, 'targets')];
     const [n = 0, classes = 0] = logits.shape;
     const [loss, logP] = [b.make([]), b.make(logits.shape)];
-    b.native.crossEntropy(n, classes, b.floats(logits), b.floats(targets), loss.values, logP.values);
+    b.native.crossEntropy(
+      n,
+      classes,
+      b.floats(logits),
+      b.floats(targets),
+      loss.values,
+      logP.values,
+    );
     return [loss.info, logP.info];
   },
   OcCrossEntropyGrad(inputs, _attrs, b) {

@@ -86,14 +86,18 @@ export type PoolArgs = [n: N, h: N, w: N, c: N, size: N, stride: N, pad: N, oh: 
 /** @throws Problem `engine_unavailable` when the addon is not built or does not load */
 export function loadNative(): Native {
   // from src/engine/onednn, and from dist/src/engine/onednn after the build
-  const up = import.meta.url.includes('/dist/') ? '../../../../' : '../../../';
+  const up = import.meta.url.includes('/dist/src/') ? '../../../../' : '../../../';
   const path = fileURLToPath(new URL(`${up}native/build/onecycle_native.node`, import.meta.url));
   try {
     return createRequire(import.meta.url)(path) as Native;
   } catch (cause) {
-    throw problem('engine_unavailable', `onednn: ${path} did not load: ${(cause as Error).message}`, {
-      hint: 'Run `npm run build:native`, which says what it needs; or set ENGINE=js.',
-      cause,
-    });
+    throw problem(
+      'engine_unavailable',
+      `onednn: ${path} did not load: ${(cause as Error).message}`,
+      {
+        hint: 'Run `npm run build:native`, which says what it needs; or set ENGINE=js.',
+        cause,
+      },
+    );
   }
 }

@@ -34,7 +34,10 @@ export class AdamW {
         [group.noDecay, bnWd ? groupWd : 0],
       ] as const) {
         // variables that joined late have taken fewer steps: one call for each count
-        const byStep = new Map<number, { p: FloatArray; g: FloatArray; m: FloatArray; v: FloatArray }[]>();
+        const byStep = new Map<
+          number,
+          { p: FloatArray; g: FloatArray; m: FloatArray; v: FloatArray }[]
+        >();
         for (const variable of variables) {
           const grad = grads.get(variable);
           if (!grad) continue;

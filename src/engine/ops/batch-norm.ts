@@ -39,7 +39,9 @@ export function batchNorm<T extends tf.Tensor>(x: T, options: BatchNormOptions):
     );
   }
   if (training && x.size === channels) {
-    throw new Error(`batchNorm: expected more than 1 value per channel when training, got [${x.shape}]`);
+    throw new Error(
+      `batchNorm: expected more than 1 value per channel when training, got [${x.shape}]`,
+    );
   }
   const attrs: BatchNormAttrs = {
     training,

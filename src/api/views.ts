@@ -1,0 +1,78 @@
+// Records as callers see them: states derived, owners left out.
+
+import type { DatasetRecord, DatasetReport, DatasetState, Manifest } from '../domain/dataset.ts';
+import {
+  isTerminal,
+  type JobControl,
+  type JobRecord,
+  type JobStatus,
+  jobState,
+} from '../domain/job.ts';
+import type { ModelCard } from '../domain/model.ts';
+
+/** GET /v1/datasets/{id}; `report` and `manifest` are null while the data set is processing. */
+export function datasetView(
+  record: DatasetRecord,
+  report: DatasetReport | null,
+  manifest: Manifest | null,
+) {
+  const state: DatasetState = manifest ? 'ready' : report?.error ? 'failed' : 'processing';
+  const { owner: _, ...own } = record;
+  const known = state === 'processing' ? null : report;
+  return {
+    ...own,
+    state,
+    terminal: state !== 'processing',
+    classes: manifest?.classes ?? null,
+    images: known?.images ?? null,
+    counts: known?.counts ?? null,
+    sizes: known?.sizes ?? null,
+    skipped_total: known?.skipped_total ?? null,
+    duplicates_total: known?.duplicates_total ?? null,
+    warnings: known?.warnings ?? [],
+    digest: manifest?.digest ?? null,
+    error: known?.error ?? null,
+  };
+}
+
+/** GET /v1/jobs/{id} */
+export function jobView(
+  record: JobRecord,
+  status: JobStatus | null,
+  control: JobControl | null,
+  queuePosition: number | null,
+) {
+  const state = jobState(status, control);
+  const transitions = [...(status?.transitions ?? [{ state: 'queued', time: record.created_at }])];
+  // the user's word counts at once; the worker's follows
+  if (control && transitions.at(-1)?.state !== state) {
+    transitions.push({ state, time: control.time });
+  }
+  return {
+    id: record.id,
+    name: record.spec.name,
+    dataset: record.dataset,
+    state,
+    terminal: isTerminal(state),
+    queue_position: state === 'queued' ? queuePosition : null,
+    progress: status?.progress ?? null,
+    metrics: status?.epochs ?? [],
+    suggestions: status?.suggestions ?? null,
+    engine: status?.engine ?? null,
+    body: status?.body ?? null,
+    dataset_digest: status?.dataset_digest ?? null,
+    model: status?.model ?? null,
+    error: status?.error ?? null,
+    transitions,
+    attempts: status?.attempts ?? [],
+    spec: record.spec,
+    created_at: record.created_at,
+    updated_at: status?.updated_at ?? record.created_at,
+  };
+}
+
+/** GET /v1/models/{id} */
+export function modelView(card: ModelCard) {
+  const { owner: _, ...own } = card;
+  return own;
+}
