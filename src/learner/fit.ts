@@ -57,6 +57,8 @@ export async function fit(run: Run, phase: FitPhase, loaders: PhaseLoaders): Pro
       const row = { phase: position.phase, epoch, step: position.step };
       run.history.steps.push({ ...row, lr: lr.at(-1) ?? 0, mom: hyper.mom, loss, smooth_loss });
       position.step += 1;
+      // fastai's scheduler moves on behind the step; what it leaves is what a later lr_find runs with
+      learner.mom = plan.at(position.step).mom;
       const images_per_second = rate.add(loaded.labels.length);
       if (due() || position.step % batches === 0) {
         const place = { step: position.step - plan.first, steps: plan.end - plan.first };

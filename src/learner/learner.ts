@@ -21,7 +21,7 @@ export type StepHyper = { lr: number[]; mom: number; wd: number[] };
 
 export class Learner {
   readonly model: Model;
-  /** The optimiser's momentum as the last step left it; .9 on a new optimiser. */
+  /** The optimiser's momentum as the last phase left it; .9 on a new optimiser. */
   mom = 0.9;
   optimizer: AdamW;
   private readonly options: LearnerOptions;
@@ -84,7 +84,6 @@ export class Learner {
       clipGradNorm([...grads.values()], this.options.gradientClip);
     }
     this.optimizer.step(grads, hyper);
-    this.mom = hyper.mom;
     for (const grad of grads.values()) grad.dispose();
     return loss;
   }

@@ -5,6 +5,7 @@ import type { RunnablePhase } from '../training/fine-tune.ts';
 import { flatCos } from '../training/flat-cos.ts';
 import { lrRange } from '../training/lr-range.ts';
 import { type Hyper, oneCycle } from '../training/one-cycle.ts';
+import { oneCycleV2 } from '../training/one-cycle-v2.ts';
 
 export type FitPhase = Exclude<RunnablePhase, { type: 'lr_find' }>;
 
@@ -42,10 +43,11 @@ export function schedule(
       pctStart: phase.pct_start,
       moms: phase.moms,
     };
+    const at = phase.schedule === 'v2' ? oneCycleV2 : oneCycle;
     return {
       first: (phase.start_epoch ?? 0) * batches,
       end: phase.epochs * batches,
-      at: (step) => oneCycle(cycle, step),
+      at: (step) => at(cycle, step),
     };
   }
   const steps = phase.epochs * batches;

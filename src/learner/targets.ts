@@ -41,8 +41,12 @@ export function trainingBatch(
   };
 }
 
-/** Row i becomes l_i * row_i + (1 - l_i) * row_order[i]. */
-function mix(rows: Float32Array, lambdas: Float32Array, order: ArrayLike<number>): Float32Array {
+/** Mixup of rows: row i becomes l_i * row_i + (1 - l_i) * row_order[i]. */
+export function mix(
+  rows: Float32Array,
+  lambdas: Float32Array,
+  order: ArrayLike<number>,
+): Float32Array {
   const width = rows.length / lambdas.length;
   const mixed = new Float32Array(rows.length);
   lambdas.forEach((lambda, i) => {

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { FitOneCyclePhase, Phase } from '../domain/spec.ts';
 
+/** `schedule: 'v2'` where fine_tune made it: fastai v2's cycle (one-cycle-v2.ts). */
+type OneCyclePhase = z.infer<typeof FitOneCyclePhase> & { schedule?: 'v2' };
 /** A phase as the learner runs it. */
-export type RunnablePhase = Exclude<Phase, { type: 'fine_tune' }>;
-type OneCyclePhase = z.infer<typeof FitOneCyclePhase>;
+export type RunnablePhase = Exclude<Phase, { type: 'fine_tune' | 'fit_one_cycle' }> | OneCyclePhase;
 
 /**
  * fastai v2's fine_tune as the two one-cycle phases that it is: frozen at slice(base_lr) with pct_start
@@ -15,6 +16,7 @@ export function expandPhases(phases: readonly Phase[]): RunnablePhase[] {
     const { base_lr: base, lr_mult: mult, wd, data } = phase;
     const common = {
       type: 'fit_one_cycle' as const,
+      schedule: 'v2' as const,
       final_div: null,
       moms: [0.95, 0.85] as [number, number],
       tot_epochs: null,

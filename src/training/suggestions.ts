@@ -98,10 +98,12 @@ function slide({ lrs, losses }: Series): number | null {
   return found;
 }
 
-/** The steepest fall per unit of log(lr). */
+/** The steepest fall per unit of log(lr), in float32 as v2 has it: on a flat curve its rounding decides. */
 function steep({ lrs, losses }: Series): number | null {
-  const slopes = losses.slice(1).map((loss, i) => {
-    return (loss - (losses[i] ?? 0)) / (Math.log(lrs[i + 1] ?? 1) - Math.log(lrs[i] ?? 1));
-  });
+  const f = Math.fround;
+  const log = (i: number) => f(Math.log(f(lrs[i] ?? 1)));
+  const slopes = losses
+    .slice(1)
+    .map((loss, i) => f(f(f(loss) - f(losses[i] ?? 0)) / f(log(i + 1) - log(i))));
   return lrs[argmin(slopes)] ?? null;
 }

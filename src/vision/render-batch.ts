@@ -61,7 +61,7 @@ function lookUp(pixels: Uint8Array, table: Float32Array, out: Float32Array): voi
 }
 
 /** (x - mean) / std of [..., 3] in 0..1, in place. */
-function normalizeInPlace(out: Float32Array, { mean, std }: ChannelStats): void {
+export function normalizeInPlace(out: Float32Array, { mean, std }: ChannelStats): void {
   const means = Float32Array.from(mean);
   const stds = Float32Array.from(std);
   for (let i = 0; i < out.length; i++) {

@@ -15,7 +15,7 @@ type Case = {
 const golden: {
   split_by_rand_pct: Case[];
   pets_7390_seed2: { first20: number[]; sum_of_first_1478: number };
-} = JSON.parse(readFileSync(new URL('../fixtures/split.json', import.meta.url), 'utf8'));
+} = JSON.parse(readFileSync(new URL('../fixtures/golden/data.json', import.meta.url), 'utf8'));
 
 for (const { n, valid_pct, seed, ...expected } of golden.split_by_rand_pct) {
   test(`the split of ${n} items, ${valid_pct}, seed ${seed} is fastai's`, () => {

@@ -234,6 +234,8 @@ const kernels: Record<string, Kernel> = {
 /** Registers the native kernels over a copy of the CPU backend's, and TF.js's Add where shapes are equal. */
 export function registerOnednnKernels(backendName: string): void {
   for (const [kernelName, kernel] of Object.entries(kernels)) {
+    // the copy has the referee's where that was started first
+    if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
     tf.registerKernel({
       kernelName,
       backendName,

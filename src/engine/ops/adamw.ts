@@ -74,8 +74,13 @@ export class AdamW {
     });
   }
 
+  /** Its variables: per group the decayed ones, then the others. */
+  get buckets(): tf.Variable[][] {
+    return this.groups.flatMap((group) => [group.decay, group.noDecay]);
+  }
+
   private variables(): tf.Variable[] {
-    return this.groups.flatMap((group) => [...group.decay, ...group.noDecay]);
+    return this.buckets.flat();
   }
 
   private momentsOf(variable: tf.Variable): Moments {

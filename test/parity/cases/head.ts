@@ -1,0 +1,174 @@
+import type { Spec } from '../../../src/domain/spec.ts';
+import { Learner } from '../../../src/learner/learner.ts';
+import { createModel } from '../../../src/vision/create-model.ts';
+import { stateDict } from '../../../src/vision/state-dict.ts';
+import type { Report } from '../report.ts';
+import { specOf } from '../scripted-run.ts';
+
+type Group = { tensors: number; total: number; trainable: number; trainable_tensors: number };
+type State = {
+  total: number;
+  trainable: number;
+  groups: Group[];
+  optimizer_param_groups: { tensors: number; elements: number }[];
+};
+type Variant = {
+  c: number;
+  kwargs: Partial<Spec['head']>;
+  head: { i: number; params: Record<string, number[]> }[];
+  frozen?: State;
+  unfrozen?: State;
+};
+type Freeze = {
+  trainable_params: number;
+  trainable_tensors?: number;
+  trainable_by_group?: number[];
+  opt_groups?: (string[] | number)[];
+};
+type Golden = {
+  variants: Record<string, Variant>;
+  freeze_states?: Record<string, Freeze>;
+  head_init_stats?: Record<string, number>;
+  state_dict_keys_and_shapes?: Record<string, number[]>;
+};
+
+export function headCases(golden: Golden, report: Report): void {
+  for (const [name, it] of Object.entries(golden.variants)) {
+    if (!it.frozen || !it.unfrozen) {
+      report.same(name, 'refused', attempt(it.kwargs), null);
+      continue;
+    }
+    const head = specOf({ head: it.kwargs }).head;
+    const model = createModel('resnet18', { classes: it.c, head, seed: 1 });
+    const learner = learnerOf(model, true);
+    const params = it.head.flatMap(({ i, params: p }) =>
+      Object.entries(p).map(([key, shape]) => [`1.${i}.${key}`, shape]),
+    );
+    const ours = model.parameters
+      .filter((parameter) => parameter.name.startsWith('1.'))
+      .map((parameter) => [parameter.name, parameter.torchShape]);
+    report.same(name, 'head parameters', ours, params);
+    for (const [state, freeze] of [
+      ['frozen', -1],
+      ['unfrozen', 0],
+    ] as const) {
+      learner.freezeTo(freeze);
+      const expected = it[state];
+      if (!expected) continue;
+      report.same(
+        name,
+        `${state} groups`,
+        groupsOf(learner),
+        expected.groups.map(({ tensors, total, trainable, trainable_tensors }) => [
+          tensors,
+          total,
+          trainable,
+          trainable_tensors,
+        ]),
+      );
+      report.same(
+        name,
+        `${state} buckets`,
+        bucketsOf(learner).map((bucket) => [bucket.length, sizeOf(bucket)]),
+        expected.optimizer_param_groups.map(({ tensors, elements }) => [tensors, elements]),
+      );
+    }
+    model.dispose();
+  }
+  stateCases(golden, report);
+}
+
+/** freeze_to in all its ways, on the default model. */
+function stateCases(golden: Golden, report: Report): void {
+  if (!golden.freeze_states && !golden.state_dict_keys_and_shapes) return;
+  const build = () => createModel('resnet18', { classes: 2, head: specOf({}).head, seed: 1 });
+  for (const [name, expected] of Object.entries(golden.freeze_states ?? {})) {
+    const model = build();
+    const learner = learnerOf(model, !name.startsWith('train_bn_False'));
+    for (const n of callsOf(name)) learner.freezeTo(n);
+    report.same(
+      `freeze: ${name}`,
+      'trainable',
+      sizeOf(learner.trainable),
+      expected.trainable_params,
+    );
+    if (expected.opt_groups) {
+      const buckets = bucketsOf(learner);
+      // by name where the file lists names, else by their number
+      const ours = buckets.map((bucket, i) =>
+        Array.isArray(expected.opt_groups?.[i]) ? bucket.map((p) => p.name) : bucket.length,
+      );
+      report.same(`freeze: ${name}`, 'optimiser groups', ours, expected.opt_groups);
+    }
+    model.dispose();
+  }
+  const model = build();
+  if (golden.state_dict_keys_and_shapes) {
+    const wanted = Object.entries(golden.state_dict_keys_and_shapes).filter(
+      ([key]) => !key.endsWith('num_batches_tracked'),
+    );
+    const ours = Object.fromEntries(stateDict(model).map(({ name, shape }) => [name, shape]));
+    report.same(
+      'state_dict',
+      'names and shapes',
+      wanted.map(([key]) => ours[key]),
+      wanted.map(([, shape]) => shape),
+    );
+    report.same('state_dict', 'count', Object.keys(ours).length, wanted.length);
+  }
+  if (golden.head_init_stats) {
+    const { lin1_expected, lin2_expected } = golden.head_init_stats;
+    const std = (name: string) => {
+      const values = stateDict(model).find((tensor) => tensor.name === name)?.values ?? [];
+      return Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0) / values.length);
+    };
+    // a sample's own deviation: 1/sqrt(2n) of it, three times over
+    report.near('head init', 'std of 1.4', std('1.4.weight'), lin1_expected ?? null, {
+      rel: 0.005,
+    });
+    report.near('head init', 'std of 1.8', std('1.8.weight'), lin2_expected ?? null, { rel: 0.07 });
+  }
+  model.dispose();
+}
+
+/** What the case's name says was called. */
+function callsOf(name: string): number[] {
+  if (name.includes('pretrained_False')) return [];
+  if (name.includes('unfreeze_then_freeze') || name.includes('freeze_again')) return [-1, 0, -1];
+  const to = /freeze_to\((-?\d+)\)/.exec(name)?.[1];
+  if (to !== undefined) return [-1, 0, Number(to)];
+  return name.includes('unfreeze') ? [-1, 0] : [-1];
+}
+
+function learnerOf(model: Parameters<typeof groupsOf>[0]['model'], trainBn: boolean): Learner {
+  const { optimizer } = specOf({ optimizer: { train_bn: trainBn } });
+  return new Learner(model, { optimizer, gradientClip: null, bnFreeze: false });
+}
+
+type Sized = { name: string; variable: { size: number } };
+const sizeOf = (list: Sized[]) => list.reduce((sum, { variable }) => sum + variable.size, 0);
+
+function groupsOf(learner: Learner): number[][] {
+  return [...Array(learner.model.groups).keys()].map((group) => {
+    const own = learner.model.parameters.filter((parameter) => parameter.group === group);
+    const trainable = learner.trainable.filter((parameter) => parameter.group === group);
+    return [own.length, sizeOf(own), sizeOf(trainable), trainable.length];
+  });
+}
+
+/** The optimiser's buckets by what a parameter is, in the order of its groups. */
+function bucketsOf(learner: Learner): Sized[][] {
+  return learner.optimizer.buckets.map((bucket) =>
+    bucket.map(
+      (variable) => learner.model.parameters.find((p) => p.variable === variable) as Sized,
+    ),
+  );
+}
+
+function attempt(kwargs: Partial<Spec['head']>): unknown {
+  try {
+    return specOf({ head: kwargs });
+  } catch {
+    return null;
+  }
+}
