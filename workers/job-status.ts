@@ -4,6 +4,7 @@
 import type { EventBody, JobEvent } from '../src/domain/event.ts';
 import type { JobProgress, JobState, JobStatus } from '../src/domain/job.ts';
 import type { Spec } from '../src/domain/spec.ts';
+import { expandPhases } from '../src/training/fine-tune.ts';
 
 /** A job nobody has worked on yet; event 1 is `queued`, which the API derives from job.json. */
 export function newStatus(createdAt: string): JobStatus {
@@ -48,14 +49,13 @@ export function endAttempt(status: JobStatus, end: string, time: string): JobSta
   return { ...status, attempts };
 }
 
-/** Steps of each phase of the spec, estimated before training says exactly. */
+/** Steps of each phase as it is run (a fine_tune is two), estimated before training says exactly. */
 export function plannedSteps(spec: Spec, trainImages: number): number[] {
   const perEpoch = (batchSize: number) => Math.max(1, Math.floor(trainImages / batchSize));
-  return spec.phases.map((phase) => {
-    const steps = perEpoch(phase.data?.batch_size ?? spec.data.batch_size);
-    if (phase.type === 'lr_find') return phase.num_it;
-    if (phase.type === 'fine_tune') return (phase.freeze_epochs + phase.epochs) * steps;
-    return phase.epochs * steps;
+  let batchSize = spec.data.batch_size;
+  return expandPhases(spec.phases).map((phase) => {
+    batchSize = phase.data?.batch_size ?? batchSize;
+    return phase.type === 'lr_find' ? phase.num_it : phase.epochs * perEpoch(batchSize);
   });
 }
 

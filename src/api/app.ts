@@ -1,6 +1,6 @@
 // The API: parses, writes records, enqueues, reads records. It computes nothing and loads no engine.
 
-import { type FastifyInstance, fastify } from 'fastify';
+import { type FastifyInstance, fastify, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { ulid } from 'ulid';
@@ -33,7 +33,10 @@ const jsonBytesMax = 2 ** 20;
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: deps.logger,
-    disableRequestLogging: true,
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId',
+    }),
     bodyLimit: jsonBytesMax,
     // a long upload is not a slow request; headers still have their time limit
     requestTimeout: 0,

@@ -1,6 +1,6 @@
 // An upload on its way into the store: looked at, counted, never whole in memory.
 
-import { Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { type ArchiveFormat, sniffArchive, sniffBytes } from '../domain/archive-format.ts';
 import { problem } from '../domain/problem.ts';
@@ -46,27 +46,18 @@ export async function sniffed(
     );
   }
   async function* whole() {
-    yield head;
-    for (;;) {
+    let count = 0;
+    for (let chunk = head; ; ) {
+      count += chunk.length;
+      if (count > bytesMax) throw tooLarge(bytesMax);
+      yield chunk;
       const { value, done } = await chunks.next();
       if (done) return;
-      yield value;
+      chunk = value;
     }
   }
-  return { format, bytes: limited(Readable.from(whole(), { objectMode: false }), bytesMax) };
-}
-
-function limited(source: Readable, bytesMax: number): Readable {
-  let bytes = 0;
-  const counter = new Transform({
-    transform(chunk, _encoding, done) {
-      bytes += chunk.length;
-      if (bytes > bytesMax) done(tooLarge(bytesMax));
-      else done(null, chunk);
-    },
-  });
-  source.once('error', (error) => counter.destroy(error));
-  return source.pipe(counter);
+  // pulled by whoever stores it: nothing is read, and nothing can fail, before that
+  return { format, bytes: Readable.from(whole(), { objectMode: false }) };
 }
 
 function tooLarge(bytesMax: number) {

@@ -2,11 +2,20 @@
 // complete, so that a stored spec says everything that a run depended on.
 
 import { z } from 'zod';
+import { fieldErrors } from './field-errors.ts';
 import { DatasetId, ModelId } from './ids.ts';
 import { type FieldError, problem } from './problem.ts';
 
 export const Arch = z.enum(['resnet18', 'resnet34', 'resnet50', 'squeezenet1_1']);
 export type Arch = z.infer<typeof Arch>;
+
+/** How many layer groups fastai splits each into, the head included. */
+const layerGroups: Record<Arch, number> = {
+  resnet18: 3,
+  resnet34: 3,
+  resnet50: 3,
+  squeezenet1_1: 4,
+};
 
 const positive = z.number().positive().max(1e6);
 const fraction = z.number().min(0).max(1);
@@ -332,6 +341,9 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
     );
   }
   let suggested = false;
+  const groups = layerGroups[spec.arch];
+  const perGroup = (what: string, got: number) =>
+    `expected ${groups} ${what}, one per layer group of ${spec.arch}, got ${got}`;
   spec.phases.forEach((phase, index) => {
     const path = `phases.${index}`;
     if (phase.type === 'lr_find') {
@@ -353,10 +365,10 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
       phase.type === 'fine_tune' ? 'base_lr' : phase.type === 'fit_one_cycle' ? 'max_lr' : 'lr';
     if (isAuto(lr) && !suggested)
       say(`${path}.${field}`, '"auto" needs an lr_find phase before it');
-    if (Array.isArray(lr) && lr.length !== 3)
-      say(`${path}.${field}`, `expected 3 rates, one per layer group, got ${lr.length}`);
-    if ('wd' in phase && Array.isArray(phase.wd) && phase.wd.length !== 3)
-      say(`${path}.wd`, `expected 3 values, one per layer group, got ${phase.wd.length}`);
+    if (Array.isArray(lr) && lr.length !== groups)
+      say(`${path}.${field}`, perGroup('rates', lr.length));
+    if (Array.isArray(phase.wd) && phase.wd.length !== groups)
+      say(`${path}.wd`, perGroup('values', phase.wd.length));
     if (phase.type === 'fit_one_cycle') {
       if (phase.final_div !== null && phase.final_div <= 0)
         say(`${path}.final_div`, 'expected a positive number');
@@ -372,8 +384,12 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
           `expected less than epochs (${phase.epochs}), got ${phase.start_epoch}`,
         );
     }
-    if ('freeze' in phase && typeof phase.freeze === 'number' && Math.abs(phase.freeze) > 2)
-      say(`${path}.freeze`, `expected -2..2: there are 3 layer groups, got ${phase.freeze}`);
+    const most = groups - 1;
+    if ('freeze' in phase && typeof phase.freeze === 'number' && Math.abs(phase.freeze) > most)
+      say(
+        `${path}.freeze`,
+        `expected -${most}..${most}: ${spec.arch} has ${groups} layer groups, got ${phase.freeze}`,
+      );
   });
   const names = ['valid_loss', 'train_loss', ...spec.metrics.map((metric) => metric.name)];
   for (const key of ['early_stopping', 'save_best', 'reduce_on_plateau'] as const) {
@@ -400,7 +416,7 @@ function isAuto(lr: MaxLr): boolean {
  * @throws Problem `invalid_spec` that names every bad field with what was expected there.
  */
 export function parseSpec(body: unknown): Spec {
-  const result = Spec.safeParse(body);
+  const result = Spec.safeParse(body, { reportInput: true });
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);
   throw problem(
@@ -408,18 +424,4 @@ export function parseSpec(body: unknown): Spec {
     `The spec has ${errors.length} bad field${errors.length === 1 ? '' : 's'}: ${errors.map((e) => e.path || '(body)').join(', ')}`,
     { errors },
   );
-}
-
-/** zod's issues as paths and messages; an unknown field is named itself, not its parent. */
-export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path.map(String);
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
-        path: [...path, key].join('.'),
-        message: 'unknown field',
-      }));
-    }
-    return [{ path: path.join('.'), message: issue.message }];
-  });
 }
