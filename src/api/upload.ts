@@ -29,7 +29,7 @@ export async function sniffed(
   bytesMax: number,
 ): Promise<{ format: ArchiveFormat; bytes: Readable }> {
   const chunks = upload[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let head = Buffer.alloc(0);
+  let head: Buffer = Buffer.alloc(0);
   let ended = false;
   while (head.length < sniffBytes && !ended) {
     const { value, done } = await chunks.next();

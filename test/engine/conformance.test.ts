@@ -124,12 +124,21 @@ const cases: Case[] = [
     op: ([a, b]) => concatChannels(a as tf.Tensor4D, b as tf.Tensor4D),
   },
   {
-    name: 'add of equal shapes',
-    inputs: [
-      [2, 30, 30, 5],
-      [2, 30, 30, 5],
-    ],
-    op: ([a, b]) => tf.add(a as tf.Tensor, b as tf.Tensor),
+    name: 'a tensor that is used twice: its gradients are added',
+    inputs: [[2, 30, 30, 5], [5], [5]],
+    channels: 5,
+    op: () => assert.fail('has state'),
+    state: ([x, gamma, beta], [runningMean, runningVar]) =>
+      batchNorm(x as tf.Tensor, {
+        gamma: gamma as tf.Tensor1D,
+        beta: beta as tf.Tensor1D,
+        runningMean: runningMean as tf.Variable<tf.Rank.R1>,
+        runningVar: runningVar as tf.Variable<tf.Rank.R1>,
+        training: true,
+        updateRunning: true,
+        relu: true,
+        residual: x,
+      }),
   },
   {
     name: 'softmaxCrossEntropy with soft targets',
