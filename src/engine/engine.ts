@@ -7,7 +7,7 @@ import { Problem, problem } from '../domain/problem.ts';
 import { batchNormKernels } from './js/batch-norm.ts';
 import { convKernels } from './js/conv.ts';
 import { elementwiseKernels } from './js/elementwise.ts';
-import { computeInDouble, registerJsKernels } from './js/kernel.ts';
+import { computeInDouble, registerAddInDouble, registerJsKernels } from './js/kernel.ts';
 import { linearKernels } from './js/linear.ts';
 import { lossKernels } from './js/loss.ts';
 import { poolKernels } from './js/pool.ts';
@@ -57,6 +57,7 @@ async function startJs(precision: EngineOptions['precision']): Promise<EngineInf
       ...elementwiseKernels,
       ...lossKernels,
     });
+    registerAddInDouble();
     jsReady = true;
   }
   computeInDouble(precision === 'f64');

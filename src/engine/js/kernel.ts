@@ -34,6 +34,24 @@ type CpuBackend = {
   makeTensorInfo(shape: number[], dtype: 'float32', values: FloatArray): tf.TensorInfo;
 };
 
+/** TF.js's Add, by which the tape sums gradients, in double where that is asked for. */
+export function registerAddInDouble(): void {
+  const general = tf.getKernel('Add', 'cpu');
+  tf.unregisterKernel('Add', 'cpu');
+  tf.registerKernel({
+    kernelName: 'Add',
+    backendName: 'cpu',
+    kernelFunc: (call) => {
+      const { a, b } = call.inputs as { a: tf.TensorInfo; b: tf.TensorInfo };
+      if (!double || !tf.util.arraysEqual(a.shape, b.shape)) return general.kernelFunc(call);
+      const cpu = call.backend as unknown as CpuBackend;
+      const other = cpu.data.get(b.dataId).values;
+      const sum = Float64Array.from(cpu.data.get(a.dataId).values, (v, i) => v + (other[i] ?? 0));
+      return cpu.makeTensorInfo(a.shape, 'float32', sum);
+    },
+  });
+}
+
 /** Registers kernels for the backend `cpu`. */
 export function registerJsKernels(kernels: Record<string, JsKernel>): void {
   for (const [kernelName, kernel] of Object.entries(kernels)) {
