@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 
-export type ApiKey = { owner: string; key: string };
+type ApiKey = { owner: string; key: string };
 
 const port = z.coerce
   .number('expected a port, 0..65535')

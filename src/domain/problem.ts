@@ -2,7 +2,7 @@
 // the documentation all come from it.
 
 /** Stable codes; each maps to an HTTP status, a title and what the caller can do. */
-export const problemCodes = {
+const problemCodes = {
   unauthorized: [401, 'The API key is missing or wrong', 'Send `Authorization: Bearer <key>`.'],
   not_found: [
     404,

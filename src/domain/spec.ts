@@ -96,7 +96,6 @@ const PhaseData = z
     transforms: Transforms.nullable().optional(),
   })
   .nullable();
-export type PhaseData = z.infer<typeof PhaseData>;
 
 const common = {
   freeze: Freeze.default(null),
@@ -126,20 +125,20 @@ export const FitOneCyclePhase = z.strictObject({
   start_epoch: z.int().min(0).nullable().default(null),
   ...common,
 });
-export const FitPhase = z.strictObject({
+const FitPhase = z.strictObject({
   type: z.literal('fit'),
   epochs: epochs.default(1),
   lr: MaxLr.default({ slice: [3e-3] }),
   ...common,
 });
-export const FitFlatCosPhase = z.strictObject({
+const FitFlatCosPhase = z.strictObject({
   type: z.literal('fit_flat_cos'),
   epochs: epochs.default(1),
   lr: MaxLr.default({ slice: [3e-3] }),
   start_pct: fraction.default(0.72),
   ...common,
 });
-export const FineTunePhase = z.strictObject({
+const FineTunePhase = z.strictObject({
   type: z.literal('fine_tune'),
   epochs: epochs.default(1),
   base_lr: z.union([positive, z.literal('auto')]).default(2e-3),
@@ -320,7 +319,6 @@ export const Spec = SpecInput.superRefine((spec, context) => {
       spec.data.normalize !== undefined ? spec.data.normalize : defaultNormalize(spec.pretrained),
   },
 }));
-export type SpecBody = z.input<typeof Spec>;
 /** A spec with every default in place. */
 export type Spec = z.output<typeof Spec>;
 

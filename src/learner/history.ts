@@ -2,7 +2,7 @@
 
 import type { EpochRow, LrFindResult } from '../domain/event.ts';
 
-export type StepRow = {
+type StepRow = {
   phase: number;
   epoch: number;
   step: number;

@@ -2,7 +2,7 @@ import type { Records } from '../store/records.ts';
 import type { Queues } from './queues.ts';
 
 /** Enqueues all unfinished work that the queues do not hold; returns its ids. */
-export async function reconcile(records: Records, queues: Queues): Promise<string[]> {
+async function reconcile(records: Records, queues: Queues): Promise<string[]> {
   const found: string[] = [];
   for (const kind of ['ingest', 'training'] as const) {
     for await (const id of records.active(kind)) {

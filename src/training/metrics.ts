@@ -10,11 +10,6 @@ export type Predictions = {
   classes: number;
 };
 
-/** The metric's name in results: f_beta stays f_beta whatever its beta. */
-export function metricName(metric: Metric): string {
-  return metric.name;
-}
-
 /** The value of a metric; null where it is not defined (no prediction of the class, say). */
 export function evaluateMetric(metric: Metric, predictions: Predictions): number | null {
   switch (metric.name) {

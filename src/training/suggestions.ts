@@ -33,7 +33,7 @@ export function suggestV1({ lrs, losses }: Series) {
 }
 
 /** v2's callback/schedule.py on the cut series. */
-export function suggestV2(series: Series) {
+function suggestV2(series: Series) {
   if (series.losses.length < 3) return { valley: null, slide: null, steep: null, minimum: null };
   return {
     valley: valley(series),
@@ -44,7 +44,7 @@ export function suggestV2(series: Series) {
 }
 
 /** numpy's: central differences inside, one-sided at the ends. */
-export function gradient(values: readonly number[]): number[] {
+function gradient(values: readonly number[]): number[] {
   const last = values.length - 1;
   const at = (i: number) => values[i] ?? Number.NaN;
   return values.map((_, i) => {

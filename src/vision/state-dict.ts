@@ -42,7 +42,7 @@ export function loadStateDict(
 }
 
 /** [H,W,I,O] -> [O,I,H,W] for a filter; everything else lies as in PyTorch. */
-export function toTorch(parameter: Parameter, values: Float32Array): Float32Array {
+function toTorch(parameter: Parameter, values: Float32Array): Float32Array {
   if (parameter.role !== 'filter') return values;
   const result = new Float32Array(values.length);
   eachTap(parameter, (torch, here) => {
@@ -52,7 +52,7 @@ export function toTorch(parameter: Parameter, values: Float32Array): Float32Arra
 }
 
 /** [O,I,H,W] -> [H,W,I,O] for a filter. */
-export function fromTorch(parameter: Parameter, values: ArrayLike<number>): ArrayLike<number> {
+function fromTorch(parameter: Parameter, values: ArrayLike<number>): ArrayLike<number> {
   if (parameter.role !== 'filter') return values;
   const result = new Float64Array(values.length);
   eachTap(parameter, (torch, here) => {
