@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { EventBody, JobError } from '../src/domain/event.ts';
 import type { Spec } from '../src/domain/spec.ts';
 import type { FinishedModel } from '../src/learner/journal.ts';
+import type { PipelineInput } from '../src/learner/pipeline.ts';
 
 /** How the trainer is to compute; from the worker's configuration and the spec. */
 export type EngineChoice = {
@@ -21,11 +22,7 @@ export type TrainerInput = {
   /** A file with the Manifest as JSON: it may be too long for a message. */
   manifestPath: string;
   imagesPath: string;
-  pretrained: {
-    path: string;
-    name: string;
-    normalize: { mean: number[]; std: number[] } | null;
-  } | null;
+  pretrained: PipelineInput['pretrained'];
   checkpointPath: string | null;
   /** Where the trainer writes the files that it names. */
   scratchDir: string;

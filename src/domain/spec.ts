@@ -288,7 +288,7 @@ const SpecInput = z.strictObject({
       /** Test-time augmentation of the final interpretation; needs transforms. */
       tta: z
         .strictObject({
-          beta: fraction.nullable().default(0.4),
+          beta: fraction.default(0.4),
           scale: z.number().min(1).max(4).default(1.35),
         })
         .nullable()

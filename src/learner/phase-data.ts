@@ -3,7 +3,13 @@ import { createLoader, type Loader } from '../vision/loader.ts';
 import type { Run } from './run-state.ts';
 
 type Data = NonNullable<Extract<Phase, { data: unknown }>['data']>;
-export type PhaseLoaders = { train: Loader; valid: Loader | null; batchSize: number };
+export type PhaseLoaders = {
+  train: Loader;
+  valid: Loader | null;
+  batchSize: number;
+  /** The validation set in a pass of test-time augmentation; null where nothing is augmented. */
+  tta: ((pass: number, scale: number) => Loader) | null;
+};
 
 /** The loaders of a phase: the spec's data with what the phase and those before it changed. */
 export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): PhaseLoaders {
@@ -19,8 +25,20 @@ export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): Phase
     normalize: run.normalize,
     seed: run.spec.seed,
   };
+  const validation = {
+    ...common,
+    items: run.valid,
+    train: false,
+    shuffle: false,
+    dropLast: false,
+  };
+  const { transforms } = data;
   return {
     batchSize: data.batch_size,
+    tta:
+      transforms && run.valid.length > 0
+        ? (pass, scale) => createLoader({ ...validation, transforms, tta: { pass, scale } })
+        : null,
     train: createLoader({
       ...common,
       items: run.train,
@@ -29,17 +47,7 @@ export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): Phase
       shuffle: true,
       dropLast: true,
     }),
-    valid:
-      run.valid.length === 0
-        ? null
-        : createLoader({
-            ...common,
-            items: run.valid,
-            transforms: null,
-            train: false,
-            shuffle: false,
-            dropLast: false,
-          }),
+    valid: run.valid.length === 0 ? null : createLoader({ ...validation, transforms: null }),
   };
 }
 

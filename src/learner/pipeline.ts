@@ -7,6 +7,7 @@ import { problem } from '../domain/problem.ts';
 import type { Spec } from '../domain/spec.ts';
 import { expandPhases } from '../training/fine-tune.ts';
 import { interpret } from '../training/interpretation.ts';
+import { confusionMatrix } from '../training/metrics.ts';
 import { splitByRandPct } from '../training/split.ts';
 import { createModel } from '../vision/create-model.ts';
 import { headDropouts } from '../vision/head.ts';
@@ -22,6 +23,7 @@ import { Learner } from './learner.ts';
 import { lrFind } from './lr-find.ts';
 import { phaseLoaders } from './phase-data.ts';
 import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
+import { ttaValidation } from './tta.ts';
 import { validate } from './validate.ts';
 
 export type PipelineInput = {
@@ -124,10 +126,11 @@ async function runPhases(run: Run) {
 
 async function finish(
   run: Run,
-  { train, valid }: ReturnType<typeof phaseLoaders>,
+  loaders: ReturnType<typeof phaseLoaders>,
   body: string,
 ): Promise<FinishedModel> {
   const { journal, spec, history, learner } = run;
+  const { train, valid } = loaders;
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   await journal.artifact('history.json', 'application/json', json(history));
   await journal.artifact('history.csv', 'text/csv', Buffer.from(historyCsv(history)));
@@ -135,7 +138,14 @@ async function finish(
   if (validation) {
     const files = run.valid.map(({ file }) => file);
     const report = interpret(validation.logits, run.classes, files, spec.evaluation.top_losses);
-    await journal.artifact('interpretation.json', 'application/json', json(report));
+    const augmented = await ttaValidation(run, loaders, validation.logits);
+    const tta = augmented && {
+      beta: augmented.beta,
+      scale: augmented.scale,
+      metrics: augmented.metrics,
+      confusion_matrix: confusionMatrix(augmented.probabilities),
+    };
+    await journal.artifact('interpretation.json', 'application/json', json({ ...report, tta }));
   }
   const tensors = stateDict(learner.model);
   const bytes = writeSafetensors(tensors, {

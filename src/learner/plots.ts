@@ -18,7 +18,11 @@ export function lrFindSvg(result: LrFindResult): string {
   const marks = Object.entries({
     'min numerical gradient': result.suggestions.min_numerical_gradient,
     valley: result.suggestions.valley,
-  }).flatMap(([name, lr]) => (lr === null ? [] : [{ name, xAxis: lr }]));
+  }).flatMap(([rule, lr]) => {
+    const loss = lr === null ? undefined : losses[lrs.indexOf(lr)];
+    if (lr === null || loss === undefined) return [];
+    return [{ name: `${rule} ${lr.toExponential(1)}`, value: [lr, loss] }];
+  });
   return renderSvg({
     title: { text: 'Learning-rate range test', left: 'center', textStyle: { fontFamily } },
     grid: { left: 80, right: 40, top: 60, bottom: 70 },
@@ -37,12 +41,13 @@ export function lrFindSvg(result: LrFindResult): string {
         data: points,
         showSymbol: false,
         lineStyle: { width: 2 },
-        markLine: {
-          symbol: 'none',
-          data: marks,
-          label: { formatter: '{b}', fontFamily, position: 'insideEndTop' },
-          lineStyle: { type: 'dashed' },
-        },
+      },
+      {
+        type: 'scatter',
+        data: marks,
+        symbolSize: 9,
+        color: '#d62728',
+        label: { show: true, formatter: '{b}', fontFamily, position: 'right', distance: 8 },
       },
     ],
   });

@@ -4,11 +4,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { problem } from '../domain/problem.ts';
+import { freePort } from './free-port.ts';
 
 export type EmbeddedRedis = { url: string; pid: number | undefined; close(): Promise<void> };
 
@@ -88,13 +88,4 @@ async function endLeftover(pidFile: string): Promise<void> {
   } catch {
     // ESRCH: it is gone
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -46,6 +46,19 @@ export function argmaxRow({ scores, classes }: Predictions, row: number): number
   return best;
 }
 
+/** Softmax of each row of scores: [N,C] -> [N,C]. */
+export function softmaxRows({ scores, classes }: Predictions): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < scores.length; row += classes) {
+    const own = Array.from({ length: classes }, (_, c) => scores[row + c]!);
+    const top = Math.max(...own);
+    const powers = own.map((score) => Math.exp(score - top));
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    for (const power of powers) rows.push(power / total);
+  }
+  return rows;
+}
+
 /** Rows are actual, columns predicted. */
 export function confusionMatrix(predictions: Predictions): number[][] {
   const { classes, labels } = predictions;

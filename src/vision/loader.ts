@@ -8,16 +8,17 @@ import { keyedRandom, permutation } from '../training/random.ts';
 import { LoaderImages } from './loader-images.ts';
 import type { ChannelStats } from './normalize.ts';
 import { renderBatch } from './render-batch.ts';
-import type { PaddingMode, Plan } from './transforms/plan.ts';
+import { type PaddingMode, type Plan, planOf } from './transforms/plan.ts';
 import { planTransforms } from './transforms/plan-transforms.ts';
 import { cropTarget, type Hw, type ResizeMethod, type Size } from './transforms/sizes.ts';
+import { ttaTransforms } from './transforms/tta.ts';
 
 /** Batches that are prepared while one is trained on. */
 const batchesAhead = 2;
 /** Decoded pixels that are held at once while a batch is rendered. */
 const decodedBytesMax = 128 * 2 ** 20;
 /** What a key is for, so that two uses of one seed and epoch never share a stream. */
-const purposes = { shuffle: 11, transforms: 12 };
+const purposes = { shuffle: 11, transforms: 12, tta: 13 };
 
 export type LoaderOptions = {
   items: readonly ManifestItem[];
@@ -34,6 +35,8 @@ export type LoaderOptions = {
   seed: number;
   shuffle: boolean;
   dropLast: boolean;
+  /** A pass of test-time augmentation in place of what `train` says. */
+  tta?: { pass: number; scale: number };
 };
 
 export type Batch = {
@@ -163,20 +166,18 @@ function groupEnd(chosen: readonly number[], from: number, items: readonly Manif
 }
 
 function planOfItem(
-  { transforms, train, seed, size, resizeMethod, paddingMode }: LoaderOptions,
+  { transforms, train, seed, size, resizeMethod, paddingMode, tta }: LoaderOptions,
   epoch: number,
   index: number,
   image: { h: number; w: number } = { h: 0, w: 0 },
 ): Plan {
+  const frame = { inH: image.h, inW: image.w, size, resizeMethod, paddingMode };
+  if (tta && transforms) {
+    const random = keyedRandom(seed, purposes.tta, tta.pass, index);
+    return planOf(ttaTransforms(transforms, tta, random), frame);
+  }
   const random = train && transforms ? keyedRandom(seed, purposes.transforms, epoch, index) : null;
-  return planTransforms(transforms, random, {
-    train,
-    inH: image.h,
-    inW: image.w,
-    size,
-    resizeMethod,
-    paddingMode,
-  });
+  return planTransforms(transforms, random, { train, ...frame });
 }
 
 /** The one size that all images have when they leave the loader. */

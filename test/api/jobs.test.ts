@@ -7,6 +7,7 @@ import type { JobEvent } from '../../src/domain/event.ts';
 import { modelIdOfJob } from '../../src/domain/ids.ts';
 import type { JobStatus } from '../../src/domain/job.ts';
 import { LiveEvents } from '../../src/queue/live-events.ts';
+import { enter, newStatus } from '../../workers/job-status.ts';
 import { ann, startTestApi, type TestApi } from './running-api.ts';
 
 let api: TestApi;
@@ -231,19 +232,5 @@ test('while Redis is away uploads and jobs are still acknowledged, and are in th
 
 function statusOf(state: JobStatus['state'], last_seq: number): JobStatus {
   const time = new Date().toISOString();
-  return {
-    state,
-    transitions: [{ state, time }],
-    attempts: [],
-    progress: null,
-    epochs: [],
-    suggestions: null,
-    engine: null,
-    body: null,
-    dataset_digest: null,
-    model: null,
-    error: null,
-    last_seq,
-    updated_at: time,
-  };
+  return { ...enter(newStatus(time), state, time), last_seq };
 }

@@ -129,6 +129,7 @@ export async function e2eCases(
     train: loaderOf(train, golden.image_size),
     valid: loaderOf(valid, golden.image_size),
     batchSize: golden.batch_size,
+    tta: null,
   };
   for (const [index, phase] of golden.phases.entries()) {
     const name = `${file}: phase ${index + 1}`;
@@ -225,7 +226,12 @@ export async function e2eLrFindCases(
     ],
   });
   const run = runOf(learner, spec, ['0', '1', '2']);
-  const loaders = { train: loaderOf(train, of.image_size), valid: null, batchSize: of.batch_size };
+  const loaders = {
+    train: loaderOf(train, of.image_size),
+    valid: null,
+    batchSize: of.batch_size,
+    tta: null,
+  };
   const moms: number[] = [];
   const trainStep = learner.trainStep.bind(learner);
   learner.trainStep = (batch, hyper, key) => {

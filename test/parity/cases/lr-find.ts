@@ -41,6 +41,7 @@ export async function lrFindCases(golden: { cases: Record<string, Case> }, repor
       train,
       valid: null,
       batchSize: 1,
+      tta: null,
     });
     report.same(name, 'batches run', steps, it.n_batches_run);
     const finite = it.recorder_losses.map(Number).filter(Number.isFinite);
