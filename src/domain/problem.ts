@@ -108,7 +108,7 @@ const problemCodes = {
   metric_undefined: [422, 'The metric is not defined for this data', 'See `detail`.'],
   diverged: [
     422,
-    'The loss became NaN or infinite',
+    'The loss became NaN, infinite, or far worse than guessing',
     'Lower max_lr; read lr-find for a good value.',
   ],
   no_suggestion: [422, 'The LR finder gave no suggestion', 'Give max_lr as a number.'],

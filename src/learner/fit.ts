@@ -2,6 +2,7 @@
 
 import type { EpochRow } from '../domain/event.ts';
 import { problem } from '../domain/problem.ts';
+import { hasDiverged } from '../training/divergence.ts';
 import { smooth } from '../training/smoothing.ts';
 import { improves, track, trackerMode } from '../training/trackers.ts';
 import { loadStateDict, stateDict } from '../vision/state-dict.ts';
@@ -51,9 +52,11 @@ export async function fit(run: Run, phase: FitPhase, loaders: PhaseLoaders): Pro
       const key = [spec.seed, position.phase, position.step];
       const batch = trainingBatch(loaded, run.classes.length, spec.optimizer, key);
       const loss = learner.trainStep(batch, { lr, mom: hyper.mom, wd }, key);
-      if (!Number.isFinite(loss)) throw diverged(position.phase, position.step, lr);
       position.smoothing = smooth(position.smoothing, loss);
       const smooth_loss = position.smoothing.value;
+      if (hasDiverged(smooth_loss, run.classes.length)) {
+        throw diverged('training', smooth_loss, { ...position, lr });
+      }
       const row = { phase: position.phase, epoch, step: position.step };
       run.history.steps.push({ ...row, lr: lr.at(-1) ?? 0, mom: hyper.mom, loss, smooth_loss });
       position.step += 1;
@@ -97,8 +100,6 @@ async function endEpoch(
     seconds: (performance.now() - begun) / 1000,
     lr,
   };
-  if (validation && !Number.isFinite(validation.loss))
-    throw diverged(position.phase, position.step, lr);
   run.history.rows.push(row);
   run.journal.event({ type: 'epoch.finished', row });
   const value = (monitor: string) =>
@@ -132,9 +133,16 @@ async function endEpoch(
   return !out;
 }
 
-function diverged(phase: number, step: number, lr: number[]) {
+/** The Problem of a run that went astray, with where and at what rate. */
+export function diverged(
+  what: 'training' | 'validation',
+  loss: number,
+  at: { phase: number; step: number; lr: number[] },
+) {
+  const size = Number.isFinite(loss) ? loss.toPrecision(3) : 'NaN or infinite';
+  const rate = at.lr.length > 0 ? `, at a rate of ${(at.lr.at(-1) ?? 0).toPrecision(3)}` : '';
   return problem(
     'diverged',
-    `The loss became NaN or infinite in phase ${phase} at step ${step}, at a rate of ${(lr.at(-1) ?? 0).toPrecision(3)}`,
+    `The ${what} loss became ${size} in phase ${at.phase} at step ${at.step}${rate}`,
   );
 }

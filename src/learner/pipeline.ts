@@ -5,6 +5,7 @@ import type { Manifest, ManifestItem } from '../domain/dataset.ts';
 import type { EngineInfo } from '../domain/event.ts';
 import { problem } from '../domain/problem.ts';
 import type { Spec } from '../domain/spec.ts';
+import { hasDiverged } from '../training/divergence.ts';
 import { expandPhases } from '../training/fine-tune.ts';
 import { interpret } from '../training/interpretation.ts';
 import { confusionMatrix } from '../training/metrics.ts';
@@ -16,7 +17,7 @@ import { batchStats, type ChannelStats, imagenetStats } from '../vision/normaliz
 import { loadBody } from '../vision/pretrained.ts';
 import { writeSafetensors } from '../vision/safetensors.ts';
 import { stateDict } from '../vision/state-dict.ts';
-import { fit } from './fit.ts';
+import { diverged, fit } from './fit.ts';
 import { historyCsv, newHistory } from './history.ts';
 import type { FinishedModel, Journal } from './journal.ts';
 import { Learner } from './learner.ts';
@@ -135,6 +136,12 @@ async function finish(
   await journal.artifact('history.json', 'application/json', json(history));
   await journal.artifact('history.csv', 'text/csv', Buffer.from(historyCsv(history)));
   const validation = valid ? await validate(run, valid) : null;
+  if (validation && hasDiverged(validation.loss, run.classes.length)) {
+    throw diverged('validation', validation.loss, {
+      ...run.position,
+      lr: history.rows.at(-1)?.lr ?? [],
+    });
+  }
   if (validation) {
     const files = run.valid.map(({ file }) => file);
     const report = interpret(validation.logits, run.classes, files, spec.evaluation.top_losses);

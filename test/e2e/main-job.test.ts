@@ -143,7 +143,10 @@ test('an archive that is broken inside becomes a failed data set with the reason
 });
 
 test('a diverging run ends as diverged, with a hint, and without a model', async () => {
-  const spec = { ...tinySpec(dataset), phases: [{ type: 'fit', epochs: 60, lr: 1e5 }] };
+  const spec = {
+    ...tinySpec(dataset),
+    phases: [{ type: 'fit_one_cycle', max_lr: 100, freeze: false }],
+  };
   const { id } = await stack.call('POST', '/v1/jobs', spec);
   const { job } = await stack.finish(id);
   assert.deepEqual([job.state, job.error?.code, job.model], ['failed', 'diverged', null]);
