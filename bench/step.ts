@@ -54,7 +54,8 @@ const median = (values: number[]) =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 const rows: Row[] = [];
 
-const engine = await startEngine({ engine: 'onednn', precision: 'auto', threads: null });
+const precision = process.argv.includes('--bf16') ? 'bf16' : 'f32';
+const engine = await startEngine({ engine: 'onednn', precision, threads: null });
 const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${engine.threads} threads, ${engine.name} ${engine.version} ${engine.isa}`;
 console.log(machine);
 const shapes = [

@@ -25,7 +25,10 @@ const charts = {
       curve('train, smoothed', (step) => step.smooth_loss),
       {
         name: 'valid',
-        points: rows.map((row, i): [number, number] => [ends[i] ?? 0, row.valid_loss ?? Number.NaN]),
+        points: rows.map((row, i): [number, number] => [
+          ends[i] ?? 0,
+          row.valid_loss ?? Number.NaN,
+        ]),
       },
     ],
   },

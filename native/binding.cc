@@ -271,6 +271,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     bias_grad(rows, channels, dy, a.array(channels, "db"));
   });
   add_kernel("setThreads", [](Args& a) { omp_set_num_threads(static_cast<int>(a.whole("threads"))); });
+  add_kernel("setBf16", [](Args& a) { set_bf16(a.flag()); });
+  exports.Set("multipliesBf16", Napi::Boolean::New(env, multiplies_bf16()));
   exports.Set("allocate", Napi::Function::New(env, allocate, "allocate"));
   exports.Set("isa", Napi::String::New(env, isa_name()));
   exports.Set("dnnlVersion", Napi::String::New(env, dnnl_version_name()));

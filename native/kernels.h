@@ -16,6 +16,9 @@ struct ConvShape {
 void conv_forward(const ConvShape&, const float* x, const float* filter, const float* bias, bool relu, float* y);
 void conv_input_grad(const ConvShape&, const float* dy, const float* filter, float* dx);
 void conv_filter_grad(const ConvShape&, const float* x, const float* dy, float* dfilter);
+// convolutions multiply in bfloat16 from now on, where multiplies_bf16() says that the CPU can
+void set_bf16(bool on);
+bool multiplies_bf16();
 std::string isa_name();
 std::string dnnl_version_name();
 

@@ -258,6 +258,8 @@ const SpecInput = z.strictObject({
   phases: z.array(Phase).min(1).max(20).prefault(seedPhases),
   callbacks: z
     .strictObject({
+      /** Ends a phase when more than `patience` epochs brought no improvement; under one-cycle that cuts off
+       * the part of the cycle that settles, as it does in fastai. */
       early_stopping: z
         .strictObject({
           ...monitor,
@@ -266,7 +268,10 @@ const SpecInput = z.strictObject({
         })
         .nullable()
         .default(null),
+      /** Keeps the best epoch's weights, and restores them at the end of the phase. */
       save_best: z.strictObject(monitor).nullable().default(null),
+      /** Multiplies the rate by `factor`. As in fastai it writes the last group's rate to every group, which
+       * ends discriminative rates, and a schedule overwrites it at the next step: it works under `fit` only. */
       reduce_on_plateau: z
         .strictObject({
           ...monitor,

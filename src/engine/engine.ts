@@ -47,7 +47,7 @@ export async function startEngine(options: EngineOptions): Promise<EngineInfo> {
 }
 
 async function startJs(precision: EngineOptions['precision']): Promise<EngineInfo> {
-  refuseBf16('js', precision);
+  refuseBf16('the engine js', precision);
   if (!jsReady) {
     registerJsKernels({
       ...convKernels,
@@ -71,8 +71,9 @@ async function startOnednn(
   precision: EngineOptions['precision'],
   threads: number | null,
 ): Promise<EngineInfo> {
-  refuseBf16('onednn', precision);
   const native = loadNative();
+  const bf16 = precision === 'bf16';
+  if (bf16 && !native.multipliesBf16) refuseBf16(`onednn on this CPU (${native.isa})`, precision);
   if (!onednnReady) {
     tf.copyRegisteredKernels('cpu', 'onednn');
     registerOnednnKernels('onednn');
@@ -81,19 +82,20 @@ async function startOnednn(
   }
   const used = threads ?? native.threadsMax;
   native.setThreads(used);
+  native.setBf16(bf16);
   await tf.setBackend('onednn');
   return {
     name: 'onednn',
     version: native.dnnlVersion,
     isa: native.isa,
-    precision: 'f32',
+    precision: bf16 ? 'bf16' : 'f32',
     threads: used,
   };
 }
 
 function refuseBf16(engine: string, precision: EngineOptions['precision']): void {
   if (precision !== 'bf16') return;
-  throw problem('engine_unavailable', `precision bf16: the engine ${engine} computes in float32`, {
+  throw problem('engine_unavailable', `precision bf16: ${engine} computes in float32`, {
     hint: 'Set "precision": "auto" or "f32".',
   });
 }

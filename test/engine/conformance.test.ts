@@ -234,3 +234,34 @@ describe('onednn agrees with the referee', () => {
     );
   });
 });
+
+describe('onednn in bf16 agrees with the referee to the rounding of its inputs', () => {
+  after(async () => {
+    await startEngine({ engine: 'js', precision: 'f32', threads: null });
+  });
+  for (const test of cases.filter(({ name }) => name.startsWith('conv2d'))) {
+    it(test.name, async (context) => {
+      const reason = await startEngine({ engine: 'onednn', precision: 'bf16', threads: null }).then(
+        () => null,
+        (error: Error) => error.message,
+      );
+      if (reason !== null) return context.skip(reason);
+      const got = run(test);
+      await startEngine({ engine: 'js', precision: 'f64', threads: null });
+      run(test).forEach((expected, output) => {
+        const largest = Array.from(expected).reduce(
+          (most, value) => Math.max(most, Math.abs(value)),
+          0,
+        );
+        // bfloat16 keeps 8 bits: each factor is off by at most 1/256, and errors of a sum average out
+        Array.from(expected).forEach((value, i) => {
+          const off = Math.abs((got[output]?.[i] ?? Number.NaN) - value);
+          assert.ok(
+            off <= 0.02 * largest,
+            `output ${output}, element ${i}: off by ${off} of ${largest}`,
+          );
+        });
+      });
+    });
+  }
+});

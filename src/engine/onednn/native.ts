@@ -12,6 +12,10 @@ export type Native = {
   dnnlVersion: string;
   threadsMax: number;
   setThreads(threads: N): void;
+  /** Whether the CPU multiplies bfloat16 natively. */
+  multipliesBf16: boolean;
+  /** Convolutions multiply in bfloat16 from now on, and sum in float32. */
+  setBf16(on: boolean): void;
   /** An ArrayBuffer aligned to a cache line, outside the JavaScript heap. */
   allocate(bytes: N): ArrayBuffer;
   conv(...shape: [...ConvArgs, relu: boolean, x: F, filter: F, bias: F | null, y: F]): void;
