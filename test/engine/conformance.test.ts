@@ -239,7 +239,9 @@ describe('onednn in bf16 agrees with the referee to the rounding of its inputs',
   after(async () => {
     await startEngine({ engine: 'js', precision: 'f32', threads: null });
   });
-  for (const test of cases.filter(({ name }) => name.startsWith('conv2d'))) {
+  // behind a ReLU an output near 0 may change sides, and its gradient with it
+  const plain = cases.filter(({ name }) => /^conv2d(?!.*relu)/.test(name));
+  for (const test of plain) {
     it(test.name, async (context) => {
       const reason = await startEngine({ engine: 'onednn', precision: 'bf16', threads: null }).then(
         () => null,
