@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { Arch } from './arch.ts';
 import { EngineInfo } from './event.ts';
 import { DatasetId, JobId, ModelId } from './ids.ts';
-import { Arch } from './spec.ts';
 import { Timestamp } from './time.ts';
 
 /** A file of a model or job: `name` is its path below models/{id}/ or jobs/{id}/artifacts/. */

@@ -2,193 +2,14 @@
 // complete, so that a stored spec says everything that a run depended on.
 
 import { z } from 'zod';
+import { Arch, layerGroups } from './arch.ts';
+import { fraction, positive } from './bounds.ts';
+import { DataOptions, type Normalize } from './data-options.ts';
 import { fieldErrors } from './field-errors.ts';
 import { DatasetId, ModelId } from './ids.ts';
+import { Metric } from './metric.ts';
+import { type MaxLr, Phase } from './phase.ts';
 import { type FieldError, problem } from './problem.ts';
-
-export const Arch = z.enum(['resnet18', 'resnet34', 'resnet50', 'squeezenet1_1']);
-export type Arch = z.infer<typeof Arch>;
-
-/** How many layer groups fastai splits each into, the head included. */
-const layerGroups: Record<Arch, number> = {
-  resnet18: 3,
-  resnet34: 3,
-  resnet50: 3,
-  squeezenet1_1: 4,
-};
-
-const positive = z.number().positive().max(1e6);
-const fraction = z.number().min(0).max(1);
-const epochs = z.int().min(1).max(1000);
-
-/** A rate for every group, one per group, or fastai's slice: [a, b] geometric, [b] = b/10 below the head. */
-export const MaxLr = z.union(
-  [
-    positive,
-    z.array(positive).min(1).max(8),
-    z.strictObject({ slice: z.union([z.tuple([positive]), z.tuple([positive, positive])]) }),
-    z.literal('auto'),
-    z.strictObject({ slice: z.literal('auto') }),
-  ],
-  {
-    error:
-      'expected a positive number, a list of them (one per layer group), {"slice": [a, b]}, {"slice": [b]}, "auto" or {"slice": "auto"}',
-  },
-);
-export type MaxLr = z.infer<typeof MaxLr>;
-
-/** true = all but the head, false = nothing, n = the first n layer groups (freeze_to), null = leave as it is. */
-const Freeze = z.union([z.boolean(), z.int().min(-8).max(8)]).nullable();
-/** Weight decay of this phase: one number or one per layer group; null = the optimiser's. */
-const PhaseWd = z
-  .union([z.number().min(0).max(10), z.array(z.number().min(0).max(10)).min(1).max(8)])
-  .nullable();
-
-/** get_transforms()'s arguments (fastai vision/transform.py). */
-export const Transforms = z.strictObject({
-  do_flip: z.boolean().default(true),
-  flip_vert: z.boolean().default(false),
-  max_rotate: z.number().min(0).max(180).default(10),
-  max_zoom: z.number().min(1).max(10).default(1.1),
-  max_lighting: z.number().min(0).max(0.95).default(0.2),
-  max_warp: z.number().min(0).max(0.9).default(0.2),
-  p_affine: fraction.default(0.75),
-  p_lighting: fraction.default(0.75),
-});
-export type Transforms = z.infer<typeof Transforms>;
-
-const pixels = z.int().min(16).max(1024);
-/** One number: square, resized by the method; [height, width]. null keeps each image's own size. */
-const Size = z.union([pixels, z.tuple([pixels, pixels])]).nullable();
-const channels = z.tuple([z.number(), z.number(), z.number()]);
-const deviations = z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]);
-
-/** `imagenet` statistics, `batch` = those of one training batch, `pretrained` = as the body's model was trained. */
-export const Normalize = z
-  .union([
-    z.enum(['imagenet', 'batch', 'pretrained']),
-    z.strictObject({ mean: channels, std: deviations }),
-  ])
-  .nullable();
-export type Normalize = z.infer<typeof Normalize>;
-
-const ResizeMethod = z.enum(['crop', 'pad', 'squish', 'no']);
-const PaddingMode = z.enum(['reflection', 'border', 'zeros']);
-const batchSize = z.int().min(1).max(1024);
-
-const DataInput = z.strictObject({
-  size: Size.default(null),
-  resize_method: ResizeMethod.optional(),
-  padding_mode: PaddingMode.default('reflection'),
-  batch_size: batchSize.default(64),
-  normalize: Normalize.optional(),
-  valid_pct: z.number().min(0).max(0.99).nullable().default(null),
-  transforms: Transforms.nullable().default(null),
-});
-
-/** What a phase may change: progressive resizing. The optimiser's state survives, as when assigning learn.data. */
-const PhaseData = z
-  .strictObject({
-    size: Size.optional(),
-    resize_method: ResizeMethod.optional(),
-    padding_mode: PaddingMode.optional(),
-    batch_size: batchSize.optional(),
-    transforms: Transforms.nullable().optional(),
-  })
-  .nullable();
-
-const common = {
-  freeze: Freeze.default(null),
-  wd: PhaseWd.default(null),
-  data: PhaseData.default(null),
-};
-
-export const LrFindPhase = z.strictObject({
-  type: z.literal('lr_find'),
-  start_lr: positive.default(1e-7),
-  end_lr: positive.default(10),
-  num_it: z.int().min(2).max(10000).default(100),
-  stop_div: z.boolean().default(true),
-  skip_start: z.int().min(0).max(1000).default(10),
-  skip_end: z.int().min(0).max(1000).default(5),
-  ...common,
-});
-export const FitOneCyclePhase = z.strictObject({
-  type: z.literal('fit_one_cycle'),
-  epochs: epochs.default(1),
-  max_lr: MaxLr.default({ slice: [3e-3] }),
-  pct_start: fraction.default(0.3),
-  div_factor: z.number().positive().max(1e6).default(25),
-  final_div: positive.or(z.number().max(1e12)).nullable().default(null),
-  moms: z.tuple([fraction, fraction]).default([0.95, 0.85]),
-  tot_epochs: epochs.nullable().default(null),
-  start_epoch: z.int().min(0).nullable().default(null),
-  ...common,
-});
-const FitPhase = z.strictObject({
-  type: z.literal('fit'),
-  epochs: epochs.default(1),
-  lr: MaxLr.default({ slice: [3e-3] }),
-  ...common,
-});
-const FitFlatCosPhase = z.strictObject({
-  type: z.literal('fit_flat_cos'),
-  epochs: epochs.default(1),
-  lr: MaxLr.default({ slice: [3e-3] }),
-  start_pct: fraction.default(0.72),
-  ...common,
-});
-const FineTunePhase = z.strictObject({
-  type: z.literal('fine_tune'),
-  epochs: epochs.default(1),
-  base_lr: z.union([positive, z.literal('auto')]).default(2e-3),
-  freeze_epochs: z.int().min(0).max(1000).default(1),
-  lr_mult: positive.default(100),
-  pct_start: fraction.default(0.3),
-  div: positive.default(5),
-  wd: PhaseWd.default(null),
-  data: PhaseData.default(null),
-});
-
-export const Phase = z.discriminatedUnion('type', [
-  LrFindPhase,
-  FitOneCyclePhase,
-  FitPhase,
-  FitFlatCosPhase,
-  FineTunePhase,
-]);
-export type Phase = z.infer<typeof Phase>;
-
-const Average = z.enum(['binary', 'micro', 'macro', 'weighted']);
-/** A name, or an object with the options of fastai's metrics.py; a bare name takes fastai's defaults. */
-export const Metric = z.preprocess(
-  (value) => (typeof value === 'string' ? { name: value } : value),
-  z.discriminatedUnion(
-    'name',
-    [
-      z.strictObject({ name: z.literal('accuracy') }),
-      z.strictObject({ name: z.literal('error_rate') }),
-      z.strictObject({ name: z.literal('top_k_accuracy'), k: z.int().min(1).max(1000).default(5) }),
-      z.strictObject({ name: z.literal('precision'), average: Average.default('binary') }),
-      z.strictObject({ name: z.literal('recall'), average: Average.default('binary') }),
-      z.strictObject({
-        name: z.literal('f_beta'),
-        beta: z.number().positive().default(2),
-        average: Average.default('binary'),
-      }),
-      z.strictObject({
-        name: z.literal('kappa'),
-        weights: z.enum(['linear', 'quadratic']).nullable().default(null),
-      }),
-      z.strictObject({ name: z.literal('matthews_corrcoef') }),
-    ],
-    {
-      error:
-        'expected accuracy, error_rate, top_k_accuracy, precision, recall, f_beta, kappa, matthews_corrcoef, or an object with such a name and its options',
-    },
-  ),
-);
-export type Metric = z.output<typeof Metric>;
 
 const monitor = {
   /** valid_loss, train_loss, or the name of one of `metrics`. */
@@ -237,7 +58,7 @@ const SpecInput = z.strictObject({
       bn_final: z.boolean().default(false),
     })
     .prefault({}),
-  data: DataInput.prefault({}),
+  data: DataOptions.prefault({}),
   optimizer: z
     .strictObject({
       wd: z.number().min(0).max(10).default(0.01),
@@ -332,6 +153,21 @@ function defaultNormalize(pretrained: string | null): Normalize {
   return pretrained.startsWith('mdl_') ? 'pretrained' : 'imagenet';
 }
 
+/**
+ * The complete spec of a request body.
+ * @throws Problem `invalid_spec` that names every bad field with what was expected there.
+ */
+export function parseSpec(body: unknown): Spec {
+  const result = Spec.safeParse(body, { reportInput: true });
+  if (result.success) return result.data;
+  const errors = fieldErrors(result.error);
+  throw problem(
+    'invalid_spec',
+    `The spec has ${errors.length} bad field${errors.length === 1 ? '' : 's'}: ${errors.map((e) => e.path || '(body)').join(', ')}`,
+    { errors },
+  );
+}
+
 /** What no single field can tell: values that fastai would take in silence and do something else with. */
 function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
   const errors: FieldError[] = [];
@@ -412,19 +248,4 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
 
 function isAuto(lr: MaxLr): boolean {
   return lr === 'auto' || (typeof lr === 'object' && !Array.isArray(lr) && lr.slice === 'auto');
-}
-
-/**
- * The complete spec of a request body.
- * @throws Problem `invalid_spec` that names every bad field with what was expected there.
- */
-export function parseSpec(body: unknown): Spec {
-  const result = Spec.safeParse(body, { reportInput: true });
-  if (result.success) return result.data;
-  const errors = fieldErrors(result.error);
-  throw problem(
-    'invalid_spec',
-    `The spec has ${errors.length} bad field${errors.length === 1 ? '' : 's'}: ${errors.map((e) => e.path || '(body)').join(', ')}`,
-    { errors },
-  );
 }

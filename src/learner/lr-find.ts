@@ -3,7 +3,7 @@
 import { setImmediate as macrotask } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { LrFindResult } from '../domain/event.ts';
-import type { LrFindPhase } from '../domain/spec.ts';
+import type { LrFindPhase } from '../domain/phase.ts';
 import { lrFindRate, lrFindStop } from '../training/lr-finder.ts';
 import { newSmoothing, smooth } from '../training/smoothing.ts';
 import { suggest } from '../training/suggestions.ts';

@@ -1,4 +1,4 @@
-import type { Phase } from '../domain/spec.ts';
+import type { Phase } from '../domain/phase.ts';
 import { createLoader, type Loader } from '../vision/loader.ts';
 import type { Run } from './run-state.ts';
 

@@ -1,6 +1,6 @@
 import type { LrFindResult } from '../domain/event.ts';
+import type { MaxLr } from '../domain/phase.ts';
 import { problem } from '../domain/problem.ts';
-import type { MaxLr } from '../domain/spec.ts';
 import type { RunnablePhase } from '../training/fine-tune.ts';
 import { flatCos } from '../training/flat-cos.ts';
 import { lrRange } from '../training/lr-range.ts';

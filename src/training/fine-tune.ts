@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { FitOneCyclePhase, Phase } from '../domain/spec.ts';
+import type { FitOneCyclePhase, Phase } from '../domain/phase.ts';
 
 /** `schedule: 'v2'` where fine_tune made it: fastai v2's cycle (one-cycle-v2.ts). */
 type OneCyclePhase = z.infer<typeof FitOneCyclePhase> & { schedule?: 'v2' };

@@ -1,7 +1,7 @@
 // fastai1 metrics.py over a whole validation set. Function metrics are means over images, which is what
 // fastai's per-batch weighting amounts to; the others come from the confusion matrix of the epoch.
 
-import type { Metric } from '../domain/spec.ts';
+import type { Metric } from '../domain/metric.ts';
 
 export type Predictions = {
   /** [N,C] row-major; any monotone score, logits or probabilities. */

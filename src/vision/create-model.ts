@@ -1,4 +1,4 @@
-import type { Arch } from '../domain/spec.ts';
+import type { Arch } from '../domain/arch.ts';
 import { createHead, type HeadOptions } from './head.ts';
 import { type Model, ModelBuilder } from './model.ts';
 import { resnetBody, resnetName, resnets } from './resnet.ts';

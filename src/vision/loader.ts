@@ -1,9 +1,9 @@
 // Batches of a split. Which items a batch holds, and what the transforms draw for each, is keyed by
 // (seed, epoch, item) alone: a loader that begins at step 7 gives what one that came from step 0 gives.
 
+import type { Transforms } from '../domain/data-options.ts';
 import type { ManifestItem } from '../domain/dataset.ts';
 import { problem } from '../domain/problem.ts';
-import type { Transforms } from '../domain/spec.ts';
 import { keyedRandom, permutation } from '../training/random.ts';
 import { LoaderImages } from './loader-images.ts';
 import type { ChannelStats } from './normalize.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import type { Arch } from '../domain/arch.ts';
 import { problem } from '../domain/problem.ts';
-import type { Arch } from '../domain/spec.ts';
 import { bodyName } from './create-model.ts';
 import type { Model } from './model.ts';
 import { readSafetensors } from './safetensors.ts';

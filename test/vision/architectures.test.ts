@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { Arch } from '../../src/domain/spec.ts';
+import { Arch } from '../../src/domain/arch.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { createModel } from '../../src/vision/create-model.ts';
 import { stateDict } from '../../src/vision/state-dict.ts';

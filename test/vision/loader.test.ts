@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Transforms } from '../../src/domain/data-options.ts';
 import type { ManifestItem } from '../../src/domain/dataset.ts';
 import { Problem } from '../../src/domain/problem.ts';
-import { Transforms } from '../../src/domain/spec.ts';
 import {
   type Batch,
   createLoader,

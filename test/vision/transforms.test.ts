@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Transforms } from '../../src/domain/spec.ts';
+import { Transforms } from '../../src/domain/data-options.ts';
 import { keyedRandom } from '../../src/training/random.ts';
 import { applyTransforms } from '../../src/vision/transforms/apply-transforms.ts';
 import { drawTransforms, getTransforms } from '../../src/vision/transforms/get-transforms.ts';

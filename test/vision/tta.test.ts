@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Transforms } from '../../src/domain/spec.ts';
+import { Transforms } from '../../src/domain/data-options.ts';
 import { keyedRandom } from '../../src/training/random.ts';
 import { ttaPasses, ttaTransforms } from '../../src/vision/transforms/tta.ts';
 

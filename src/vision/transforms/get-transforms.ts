@@ -1,4 +1,4 @@
-import type { Transforms } from '../../domain/spec.ts';
+import type { Transforms } from '../../domain/data-options.ts';
 import type { Random } from '../../training/random.ts';
 
 /** A transform with its arguments settled. */

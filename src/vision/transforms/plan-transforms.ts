@@ -1,4 +1,4 @@
-import type { Transforms } from '../../domain/spec.ts';
+import type { Transforms } from '../../domain/data-options.ts';
 import type { Random } from '../../training/random.ts';
 import { drawTransforms, getTransforms } from './get-transforms.ts';
 import { type Plan, type PlanOptions, planOf } from './plan.ts';

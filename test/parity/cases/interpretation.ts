@@ -1,4 +1,4 @@
-import type { Metric } from '../../../src/domain/spec.ts';
+import type { Metric } from '../../../src/domain/metric.ts';
 import { lossPerImage, mostConfused } from '../../../src/training/interpretation.ts';
 import { argmaxRow, confusionMatrix, evaluateMetric } from '../../../src/training/metrics.ts';
 import type { Report } from '../report.ts';

@@ -1,4 +1,4 @@
-import { LrFindPhase } from '../../../src/domain/spec.ts';
+import { LrFindPhase } from '../../../src/domain/phase.ts';
 import type { Learner } from '../../../src/learner/learner.ts';
 import { lrFind } from '../../../src/learner/lr-find.ts';
 import { plotSeries, suggest, suggestV1 } from '../../../src/training/suggestions.ts';

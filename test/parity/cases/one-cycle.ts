@@ -1,4 +1,5 @@
-import { FitOneCyclePhase, type MaxLr, parseSpec } from '../../../src/domain/spec.ts';
+import { FitOneCyclePhase, type MaxLr } from '../../../src/domain/phase.ts';
+import { parseSpec } from '../../../src/domain/spec.ts';
 import { groupRates, schedule } from '../../../src/learner/schedule.ts';
 import { oneCycle } from '../../../src/training/one-cycle.ts';
 import type { Report } from '../report.ts';

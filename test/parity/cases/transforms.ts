@@ -1,4 +1,4 @@
-import { Transforms } from '../../../src/domain/spec.ts';
+import { Transforms } from '../../../src/domain/data-options.ts';
 import { applyTransforms } from '../../../src/vision/transforms/apply-transforms.ts';
 import { getTransforms, type Transform } from '../../../src/vision/transforms/get-transforms.ts';
 import { affineOf, inOrder, type PaddingMode } from '../../../src/vision/transforms/plan.ts';
