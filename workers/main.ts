@@ -76,7 +76,7 @@ async function startWorker(): Promise<void> {
     await queues.close();
     await store.close();
     // the stack that would have ended its Redis is gone
-    if (reason === 'disconnect' && embeddedRedisPid) process.kill(embeddedRedisPid, 'SIGTERM');
+    if (reason === 'disconnect' && embeddedRedisPid) endProcess(embeddedRedisPid);
     logger.info('drained');
     process.exit(0);
   };
@@ -90,6 +90,15 @@ async function startWorker(): Promise<void> {
     'worker is ready',
   );
   process.send?.('ready');
+}
+
+/** Asks a process to end; one that is gone already is what was wanted. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Hands each changed control.json to whoever supervises that job. */

@@ -10,26 +10,10 @@ const problemCodes = {
     'Check the id; another owner’s things answer 404 too.',
   ],
   route_not_found: [404, 'No such call', 'See the README for the calls.'],
-  method_not_allowed: [
-    405,
-    'The call exists, not with this method',
-    'See the README for the calls.',
-  ],
   wrong_state: [
     409,
     'Not possible in this state',
     'Read the state first; it is named in `detail`.',
-  ],
-  dataset_in_use: [409, 'A job uses this data set', 'Cancel the job or wait for its end.'],
-  idempotency_in_flight: [
-    409,
-    'The first request with this key is still running',
-    'Wait, then send it again.',
-  ],
-  idempotency_mismatch: [
-    422,
-    'The idempotency key came with another body before',
-    'Use a new key.',
   ],
   upload_too_large: [413, 'The upload is over the limit', 'Raise MAX_UPLOAD_BYTES or send less.'],
   unsupported_media_type: [
@@ -105,7 +89,6 @@ const problemCodes = {
     'See `detail` for the file and the setting.',
   ],
   model_unknown: [422, 'The model does not exist', 'Check the id.'],
-  metric_undefined: [422, 'The metric is not defined for this data', 'See `detail`.'],
   diverged: [
     422,
     'The loss became NaN, infinite, or far worse than guessing',
