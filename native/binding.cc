@@ -1,81 +1,13 @@
-// JavaScript to kernels: arguments are Float32Arrays and whole numbers, checked for length here, so that a
-// wrong shape is an Error that names the kernel and never a write out of bounds.
-#include <napi.h>
+// JavaScript to kernels: what each call's arguments are.
 #include <omp.h>
 
-#include <cmath>
 #include <cstdlib>
-#include <stdexcept>
-#include <string>
 
-#include "kernels.h"
+#include "kernel-args.h"
 
 namespace {
 
 using namespace onecycle;
-
-class Args {
- public:
-  Args(const Napi::CallbackInfo& info, const char* kernel) : info_(info), kernel_(kernel) {}
-
-  float* array(int64_t size, const char* name) {
-    const auto value = next();
-    if (!value.IsTypedArray()) fail(name, "a Float32Array");
-    const auto typed = value.As<Napi::TypedArray>();
-    if (typed.TypedArrayType() != napi_float32_array) fail(name, "a Float32Array");
-    auto array = typed.As<Napi::Float32Array>();
-    if (static_cast<int64_t>(array.ElementLength()) != size) {
-      fail(name, (std::to_string(size) + " values, got " + std::to_string(array.ElementLength())).c_str());
-    }
-    return array.Data();
-  }
-  float* array_or_null(int64_t size, const char* name) {
-    const auto value = info_[index_];
-    if (value.IsNull() || value.IsUndefined()) return index_++, nullptr;
-    return array(size, name);
-  }
-  int64_t whole(const char* name) {
-    const double value = number(name);
-    if (!(value >= 0) || value != std::floor(value)) fail(name, "a whole number");
-    return static_cast<int64_t>(value);
-  }
-  double number(const char* name) {
-    const auto value = next();
-    if (!value.IsNumber()) fail(name, "a number");
-    return value.As<Napi::Number>().DoubleValue();
-  }
-  bool flag() { return next().ToBoolean(); }
-  Napi::Value next() { return info_[index_++]; }
-  [[noreturn]] void fail(const char* name, const char* expected) {
-    throw std::invalid_argument(std::string(kernel_) + ": " + name + ": expected " + expected);
-  }
-
- private:
-  const Napi::CallbackInfo& info_;
-  const char* kernel_;
-  size_t index_ = 0;
-};
-
-// every exception becomes a JavaScript Error that names the kernel
-template <typename Body>
-Napi::Function kernel(Napi::Env env, const char* name, Body body) {
-  return Napi::Function::New(
-      env,
-      [name, body](const Napi::CallbackInfo& info) -> Napi::Value {
-        try {
-          Args args(info, name);
-          body(args);
-        } catch (const Napi::Error&) {
-          throw;
-        } catch (const std::invalid_argument& error) {
-          throw Napi::TypeError::New(info.Env(), error.what());
-        } catch (const std::exception& error) {
-          throw Napi::Error::New(info.Env(), std::string(name) + ": " + error.what());
-        }
-        return info.Env().Undefined();
-      },
-      name);
-}
 
 ConvShape conv_shape(Args& a) {
   ConvShape s{};
@@ -223,6 +155,18 @@ Napi::Value allocate(const Napi::CallbackInfo& info) {
   return Napi::ArrayBuffer::New(info.Env(), data, bytes, [](Napi::Env, void* p) { std::free(p); });
 }
 
+// {kernel: {calls, seconds}} since profiling was turned on
+Napi::Value profile_of(const Napi::CallbackInfo& info) {
+  auto result = Napi::Object::New(info.Env());
+  for (const auto& [name, time] : profile().kernels) {
+    auto row = Napi::Object::New(info.Env());
+    row.Set("calls", Napi::Number::New(info.Env(), static_cast<double>(time.calls)));
+    row.Set("seconds", Napi::Number::New(info.Env(), time.seconds));
+    result.Set(name, row);
+  }
+  return result;
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   const auto add_kernel = [&](const char* name, void (*body)(Args&)) { exports.Set(name, kernel(env, name, body)); };
   add_kernel("conv", conv), add_kernel("convInputGrad", conv_dx), add_kernel("convFilterGrad", conv_df);
@@ -272,6 +216,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   });
   add_kernel("setThreads", [](Args& a) { omp_set_num_threads(static_cast<int>(a.whole("threads"))); });
   add_kernel("setBf16", [](Args& a) { set_bf16(a.flag()); });
+  add_kernel("setProfiling", [](Args& a) { profile().on = a.flag(), profile().kernels.clear(); });
+  exports.Set("profile", Napi::Function::New(env, profile_of, "profile"));
   exports.Set("multipliesBf16", Napi::Boolean::New(env, multiplies_bf16()));
   exports.Set("allocate", Napi::Function::New(env, allocate, "allocate"));
   exports.Set("isa", Napi::String::New(env, isa_name()));

@@ -7,6 +7,13 @@
 
 namespace onecycle {
 
+/** How a tensor's values lie in memory. */
+enum class Type : uint8_t { f32, bf16 };
+struct Buffer {
+  void* data;
+  Type type;
+};
+
 struct ConvShape {
   int64_t n, h, w, c, kh, kw, o, stride, pad;
   int64_t oh() const { return (h + 2 * pad - kh) / stride + 1; }

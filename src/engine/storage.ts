@@ -4,6 +4,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 export type FloatArray = Float32Array | Float64Array;
+/** Values as an engine stores them; a Uint16Array holds bfloat16, the upper half of a float32. */
+export type Stored = FloatArray | Uint16Array;
 
 /** What a CPU-like backend keeps for a tensor; `values` may be a getter that converts. */
 export type StoredTensor = { values: FloatArray; dtype: tf.DataType; refCount: number };

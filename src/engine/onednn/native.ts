@@ -12,6 +12,9 @@ export type Native = {
   dnnlVersion: string;
   threadsMax: number;
   setThreads(threads: N): void;
+  /** Starts or stops the clock of every kernel, from zero. */
+  setProfiling(on: boolean): void;
+  profile(): Record<string, { calls: number; seconds: number }>;
   /** Whether the CPU multiplies bfloat16 natively. */
   multipliesBf16: boolean;
   /** Convolutions multiply in bfloat16 from now on, and sum in float32. */
