@@ -74,6 +74,16 @@ const cases: Case[] = [
   conv([1, 1, 1, 33], [3, 3, 33, 17], 1, 1),
   conv([2, 6, 5, 4], [3, 3, 4, 6], 1, 1, true),
   conv([1, 9, 9, 3], [3, 3, 3, 64], 2, 0, true),
+  // by Winograd's algorithm where the CPU has it: whole tiles, cut ones, an odd number of them, panels cut short
+  conv([2, 8, 8, 32], [3, 3, 32, 64], 1, 1),
+  conv([1, 7, 9, 64], [3, 3, 64, 80], 1, 1),
+  conv([5, 4, 5, 48], [3, 3, 48, 32], 1, 1, true),
+  conv([7, 14, 13, 32], [3, 3, 32, 128], 1, 1),
+  // filters most of whose taps only meet padding
+  conv([6, 1, 1, 32], [3, 3, 32, 48], 1, 1),
+  conv([4, 2, 2, 16], [3, 3, 16, 32], 2, 1),
+  conv([4, 2, 1, 16], [3, 3, 16, 32], 1, 1),
+  conv([2, 3, 3, 4], [7, 7, 4, 8], 2, 3),
   ...flags.flatMap((training) =>
     flags.flatMap((useRelu) =>
       flags.map((residual) => bn([2, 5, 3, 7], { training, relu: useRelu, residual })),
