@@ -1,5 +1,9 @@
 #include "filter-cache.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -8,6 +12,8 @@
 
 namespace onecycle {
 namespace {
+
+constexpr size_t huge_page = size_t{2} << 20;
 
 struct Free {
   void operator()(void* p) const { std::free(p); }
@@ -20,9 +26,14 @@ struct Block {
   void reserve(size_t wanted) {
     if (data && bytes >= wanted) return;
     data.reset();
-    bytes = (wanted + 4095) / 4096 * 4096;
-    data.reset(std::aligned_alloc(4096, bytes));
+    const size_t page = wanted < huge_page ? 4096 : huge_page;
+    bytes = (wanted + page - 1) / page * page;
+    data.reset(std::aligned_alloc(page, bytes));
     if (!data) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+    // kernels walk dozens of matrices at once, which small pages make slow
+    if (page == huge_page) madvise(data.get(), bytes, MADV_HUGEPAGE);
+#endif
     version = -1;
   }
 };

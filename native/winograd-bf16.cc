@@ -11,10 +11,13 @@ template <>
 struct Storage<bf16> {
   static constexpr int64_t pair = 2;
   static void store(bf16* to, vec v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded_bits(v)); }
-  static void store_side_by_side(bf16* to, vec first, vec second) {
+  static __m512i side_by_side(vec first, vec second) {
     const __m512i low = _mm512_cvtepu16_epi32(rounded_bits(first));
-    const __m512i high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded_bits(second)), 16);
-    _mm512_storeu_si512(to, _mm512_or_si512(low, high));
+    return _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded_bits(second)), 16));
+  }
+  static void store_pair(bf16* to, vec first, vec second) { _mm512_storeu_si512(to, side_by_side(first, second)); }
+  static void stream_pair(bf16* to, vec first, vec second) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), side_by_side(first, second));
   }
 };
 

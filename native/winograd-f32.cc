@@ -7,7 +7,8 @@ template <>
 struct Storage<float> {
   static constexpr int64_t pair = 1;
   static void store(float* to, vec v) { _mm512_storeu_ps(to, v); }
-  static void store_side_by_side(float* to, vec v, vec) { _mm512_storeu_ps(to, v); }
+  static void store_pair(float* to, vec v, vec) { _mm512_storeu_ps(to, v); }
+  static void stream_pair(float* to, vec v, vec) { _mm512_stream_ps(to, v); }
 };
 
 template <typename T, int Size>

@@ -91,6 +91,29 @@ inline void twice(const vec (*in)[From], vec (*out)[To]) {
   for (int i = 0; i < To; i++) Transform(half[i], out[i]);
 }
 
+// 16x16: rows become columns
+inline void transpose(vec rows[16]) {
+  vec t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4)
+    for (int half = 0; half < 2; half++) {
+      rows[i + 2 * half] = _mm512_shuffle_ps(t[i + half], t[i + 2 + half], 0x44);
+      rows[i + 2 * half + 1] = _mm512_shuffle_ps(t[i + half], t[i + 2 + half], 0xee);
+    }
+  for (int i = 0; i < 16; i += 8)
+    for (int k = 0; k < 4; k++) {
+      t[i + k] = _mm512_shuffle_f32x4(rows[i + k], rows[i + 4 + k], 0x88);
+      t[i + 4 + k] = _mm512_shuffle_f32x4(rows[i + k], rows[i + 4 + k], 0xdd);
+    }
+  for (int k = 0; k < 8; k++) {
+    rows[k] = _mm512_shuffle_f32x4(t[k], t[8 + k], 0x88);
+    rows[8 + k] = _mm512_shuffle_f32x4(t[k], t[8 + k], 0xdd);
+  }
+}
+
 /** A patch of an image around a tile: where each of its pixels lies, or `nothing` outside the image. */
 template <typename T, int Size>
 struct Patch {
@@ -100,7 +123,7 @@ struct Patch {
     for (int i = 0; i < Size; i++)
       for (int j = 0; j < Size; j++) {
         const int64_t y = row * 4 + i - border, x = column * 4 + j - border;
-        const bool inside = y >= 0 && y < s.h && x >= 0 && x < s.w;
+        const bool inside = tile >= 0 && y >= 0 && y < s.h && x >= 0 && x < s.w;
         at[i][j] = inside ? image + ((n * s.h + y) * s.w + x) * channels : nothing;
       }
   }
@@ -132,7 +155,7 @@ inline void multiply(int64_t rows, int vectors, const T* a, int64_t a_row, int64
 }
 
 template <typename T>
-struct Storage;  // pair: how many k one instruction multiplies; load, store, store of two tiles side by side
+struct Storage;  // pair: how many k one instruction multiplies; store, and stores of two values that it takes together
 
 alignas(64) constexpr uint16_t zeros[2 * 4096] = {};
 
@@ -143,27 +166,35 @@ inline int64_t width_of(int64_t outputs, int64_t begin) { return outputs - begin
 template <typename T>
 void WinogradKernels<T>::pack(const float* filter, int64_t c, int64_t o, bool turned, T* packed, int threads) {
   constexpr int64_t pair = Storage<T>::pair;
-  const int64_t inputs = turned ? o : c, outputs = turned ? c : o;
-  // one tap of 16 outputs: side by side as they lie, or a column of the matrix where it is turned
-  const __m512i down = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
-                                          _mm512_set1_epi32(static_cast<int>(o)));
-  const auto transformed = [&](int64_t input, int64_t output, vec(*u)[6]) {
-    vec g[3][3];
-    for (int r = 0; r < 3; r++)
-      for (int q = 0; q < 3; q++)
-        g[r][q] = turned ? _mm512_i32gather_ps(down, filter + (((2 - r) * 3 + 2 - q) * c + output) * o + input, 4)
-                         : _mm512_loadu_ps(filter + ((r * 3 + q) * c + input) * o + output);
-    twice<3, 6, filter_transform>(g, u);
-  };
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (int64_t input = 0; input < inputs; input += pair)
+  const int64_t inputs = turned ? o : c, outputs = turned ? c : o, stride = winograd_stride<T>(inputs, outputs);
+  // what the cache cannot hold goes past it
+  const bool large = points * stride * static_cast<int64_t>(sizeof(T)) > 8 << 20;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
+  for (int64_t from = 0; from < inputs; from += 16)
     for (int64_t output = 0; output < outputs; output += 16) {
-      vec u[2][6][6];
-      for (int64_t k = 0; k < pair; k++) transformed(input + k, output, u[k]);
+      // the taps of 16 inputs, each for 16 outputs: as they lie, or transposed and back to front
+      vec taps[9][16];
+      for (int q = 0; q < 9; q++) {
+        const int64_t row = turned ? output : from, column = turned ? from : output;
+        const float* at = filter + ((turned ? 8 - q : q) * c + row) * o + column;
+        for (int i = 0; i < 16; i++) taps[q][i] = _mm512_loadu_ps(at + i * o);
+        if (turned) transpose(taps[q]);
+      }
       const int64_t begin = output / panel * panel, width = width_of(outputs, begin);
-      T* to = packed + begin * inputs + input * width + (output - begin) * pair;
-      for (int p = 0; p < points; p++)
-        Storage<T>::store_side_by_side(to + p * inputs * outputs, u[0][p / 6][p % 6], u[1][p / 6][p % 6]);
+      for (int64_t i = 0; i < 16; i += pair) {
+        vec u[2][6][6];
+        for (int64_t k = 0; k < pair; k++) {
+          vec g[3][3];
+          for (int q = 0; q < 9; q++) g[q / 3][q % 3] = taps[q][i + k];
+          twice<3, 6, filter_transform>(g, u[k]);
+        }
+        T* to = packed + begin * inputs + (from + i) * width + (output - begin) * pair;
+        for (int p = 0; p < points; p++) {
+          const vec first = u[0][p / 6][p % 6], second = u[pair - 1][p / 6][p % 6];
+          if (large) Storage<T>::stream_pair(to + p * stride, first, second);
+          else Storage<T>::store_pair(to + p * stride, first, second);
+        }
+      }
     }
 }
 
@@ -172,8 +203,10 @@ void WinogradKernels<T>::forward(const WinogradShape& s, const T* x, const T* pa
                                  uint8_t* scratch, int64_t block, int threads) {
   const int64_t tiles = s.tiles(), c = s.c, o = s.o;
   const auto* nothing = reinterpret_cast<const T*>(zeros);
-  const int64_t input_bytes = points * block * c * static_cast<int64_t>(sizeof(T));
-  const int64_t thread_bytes = input_bytes + points * block * panel * static_cast<int64_t>(sizeof(float));
+  const int64_t input_stride = winograd_stride<T>(block, c), product_stride = winograd_stride<float>(block, panel);
+  const int64_t packed_stride = winograd_stride<T>(c, o);
+  const int64_t input_bytes = points * input_stride * static_cast<int64_t>(sizeof(T));
+  const int64_t thread_bytes = input_bytes + points * product_stride * static_cast<int64_t>(sizeof(float));
 #pragma omp parallel num_threads(threads)
   {
     const int64_t t = omp_get_thread_num(), end = tiles * (t + 1) / omp_get_num_threads();
@@ -187,28 +220,22 @@ void WinogradKernels<T>::forward(const WinogradShape& s, const T* x, const T* pa
           vec d[6][6], v[6][6];
           patch.load(k, d);
           twice<6, 6, input_transform>(d, v);
-          for (int p = 0; p < points; p++) Storage<T>::store(inputs + (p * block + i) * c + k, v[p / 6][p % 6]);
+          for (int p = 0; p < points; p++) Storage<T>::store(inputs + p * input_stride + i * c + k, v[p / 6][p % 6]);
         }
       }
       for (int64_t begin = 0; begin < o; begin += panel) {
         const int64_t width = width_of(o, begin);
         for (int p = 0; p < points; p++)
-          multiply<T, 6>(count, static_cast<int>(width / 16), inputs + p * block * c, c, Storage<T>::pair,
-                         packed + (p * o + begin) * c, c / Storage<T>::pair, false, products + p * block * panel, panel);
+          multiply<T, 6>(count, static_cast<int>(width / 16), inputs + p * input_stride, c, Storage<T>::pair,
+                         packed + p * packed_stride + begin * c, c / Storage<T>::pair, false,
+                         products + p * product_stride, panel);
         for (int64_t i = 0; i < count; i++) {
           const int64_t tile = from + i, left = tile % s.columns() * 4, top = tile / s.columns() % s.rows() * 4;
           T* image = y + tile / s.columns() / s.rows() * s.h * s.w * o + begin;
           for (int64_t k = 0; k < width; k += 16) {
             vec m[6][6], out[4][4];
-            for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(products + (p * block + i) * panel + k);
-            vec half[4][6];
-            for (int j = 0; j < 6; j++) {
-              vec column[6], done[4];
-              for (int r = 0; r < 6; r++) column[r] = m[r][j];
-              output_transform(column, done);
-              for (int r = 0; r < 4; r++) half[r][j] = done[r];
-            }
-            for (int r = 0; r < 4; r++) output_transform(half[r], out[r]);
+            for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(products + p * product_stride + i * panel + k);
+            twice<6, 4, output_transform>(m, out);
             const vec shift = bias ? _mm512_loadu_ps(bias + begin + k) : _mm512_setzero_ps();
             for (int64_t r = 0; r < 4 && top + r < s.h; r++)
               for (int64_t q = 0; q < 4 && left + q < s.w; q++) {
@@ -232,7 +259,8 @@ void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T
   constexpr int64_t pair = Storage<T>::pair;
   const int64_t tiles = s.tiles(), c = s.c, o = s.o, block = blocks.tiles, channels = blocks.channels;
   const int64_t panels = (o + panel - 1) / panel, jobs = (c + channels - 1) / channels * panels;
-  const int64_t job_size = points * channels * panel;
+  const int64_t input_stride = winograd_stride<T>(block, c), gradient_stride = winograd_stride<T>(block, o);
+  const int64_t sum_stride = winograd_stride<float>(channels, panel), job_size = points * sum_stride;
   const bool once = tiles <= block;
   const auto* nothing = reinterpret_cast<const T*>(zeros);
 #pragma omp parallel num_threads(blocks.threads)
@@ -241,48 +269,29 @@ void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T
     const bool last = from + block >= tiles;
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < pairs; i++) {
+      // a tile too few is one of zeros
+      const int64_t second = i * pair + pair - 1 < count ? from + i * pair + pair - 1 : -1;
+      const Patch<T, 6> images[2] = {{s, x, c, from + i * pair, 1, nothing}, {s, x, c, second, 1, nothing}};
+      const Patch<T, 4> slopes[2] = {{s, dy, o, from + i * pair, 0, nothing}, {s, dy, o, second, 0, nothing}};
       for (int64_t k = 0; k < c; k += 16) {
-        vec v[2][6][6];
+        vec d[6][6], v[2][6][6];
         for (int64_t half = 0; half < pair; half++) {
-          vec d[6][6];
-          const int64_t tile = i * pair + half;
-          // a tile too few is a tile of zeros
-          const WinogradShape inside = tile < count ? s : WinogradShape{1, 0, 0, c, o};
-          const int64_t at = tile < count ? from + tile : 0;
-          if (tile < count) {
-            Patch<T, 6>(inside, x, c, at, 1, nothing).load(k, d);
-          } else {
-            for (auto& row : d)
-              for (auto& value : row) value = _mm512_setzero_ps();
-          }
+          images[half].load(k, d);
           twice<6, 6, input_transform>(d, v[half]);
         }
         for (int p = 0; p < points; p++)
-          Storage<T>::store_side_by_side(inputs + ((p * (block / pair) + i) * c + k) * pair, v[0][p / 6][p % 6], v[1][p / 6][p % 6]);
+          Storage<T>::store_pair(inputs + p * input_stride + (i * c + k) * pair, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
       }
       for (int64_t k = 0; k < o; k += 16) {
-        vec v[2][6][6];
+        vec d[4][4], v[2][6][6];
         for (int64_t half = 0; half < pair; half++) {
-          vec d[4][4];
-          const int64_t tile = i * pair + half;
-          if (tile < count) {
-            Patch<T, 4>(s, dy, o, from + tile, 0, nothing).load(k, d);
-          } else {
-            for (auto& row : d)
-              for (auto& value : row) value = _mm512_setzero_ps();
-          }
-          vec columns[6][4];
-          for (int j = 0; j < 4; j++) {
-            vec column[4] = {d[0][j], d[1][j], d[2][j], d[3][j]}, done[6];
-            gradient_transform(column, done);
-            for (int r = 0; r < 6; r++) columns[r][j] = done[r];
-          }
-          for (int r = 0; r < 6; r++) gradient_transform(columns[r], v[half][r]);
+          slopes[half].load(k, d);
+          twice<4, 6, gradient_transform>(d, v[half]);
         }
         const int64_t begin = k / panel * panel, width = width_of(o, begin);
         T* to = gradients + begin * block + (i * width + k - begin) * pair;
         for (int p = 0; p < points; p++)
-          Storage<T>::store_side_by_side(to + p * o * block, v[0][p / 6][p % 6], v[1][p / 6][p % 6]);
+          Storage<T>::store_pair(to + p * gradient_stride, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
       }
     }
 #pragma omp for schedule(static)
@@ -291,20 +300,14 @@ void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T
       const int64_t rows = c - first < channels ? c - first : channels;
       float* sums = products + (once ? omp_get_thread_num() : job) * job_size;
       for (int p = 0; p < points; p++)
-        multiply<T, 4>(rows, static_cast<int>(width / 16), inputs + (p * (block / pair) * c + first) * pair, pair, c * pair,
-                       gradients + (p * o + begin) * block, pairs, from > 0, sums + p * channels * panel, panel);
+        multiply<T, 4>(rows, static_cast<int>(width / 16), inputs + p * input_stride + first * pair, pair, c * pair,
+                       gradients + p * gradient_stride + begin * block, pairs, from > 0, sums + p * sum_stride, panel);
       if (!last) continue;
       for (int64_t r = 0; r < rows; r++)
         for (int64_t k = 0; k < width; k += 16) {
-          vec m[6][6], half[3][6], g[3][3];
-          for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(sums + (p * channels + r) * panel + k);
-          for (int j = 0; j < 6; j++) {
-            vec column[6], done[3];
-            for (int q = 0; q < 6; q++) column[q] = m[q][j];
-            tap_transform(column, done);
-            for (int q = 0; q < 3; q++) half[q][j] = done[q];
-          }
-          for (int q = 0; q < 3; q++) tap_transform(half[q], g[q]);
+          vec m[6][6], g[3][3];
+          for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(sums + p * sum_stride + r * panel + k);
+          twice<6, 3, tap_transform>(m, g);
           for (int q = 0; q < 9; q++) _mm512_storeu_ps(dfilter + (q * c + first + r) * o + begin + k, g[q / 3][q % 3]);
         }
     }

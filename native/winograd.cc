@@ -27,11 +27,11 @@ bool cpu_has_kernels(Type type) {
 
 #ifdef ONECYCLE_WINOGRAD
 
-// a thread's block of transformed tiles should stay in its second-level cache
-int64_t block_of(const WinogradShape& s, int threads, int64_t element) {
+// tiles that a thread transforms at once: products and inputs should stay in its second-level cache, but the
+// filter, which is read once a block, should be read seldom
+int64_t block_of(const WinogradShape& s, int threads) {
   const int64_t share = (s.tiles() + threads - 1) / threads;
-  const int64_t fits = std::clamp<int64_t>((768 << 10) / (points * (s.c * element + panel * 4)), 12, 48) / 6 * 6;
-  return std::min(share, std::max(fits, s.c >= 256 ? int64_t{36} : int64_t{12}));
+  return std::min(share, 12 * std::clamp<int64_t>(s.c / 64, 1, 3));
 }
 
 template <typename T>
@@ -40,10 +40,10 @@ void run(const WinogradShape& s, const ConvShape& conv, const void* x, const Fil
   const int threads = omp_get_max_threads();
   bool stale = true;
   const uint64_t form = (turn ? turned : upright) + (sizeof(T) == 2 ? 2 : 0);
-  auto* packed = static_cast<T*>(packed_filter(filter, form, points * s.c * s.o * sizeof(T), &stale));
+  auto* packed = static_cast<T*>(packed_filter(filter, form, points * winograd_stride<T>(s.c, s.o) * sizeof(T), &stale));
   if (stale) WinogradKernels<T>::pack(filter.values, conv.c, conv.o, turn, packed, threads);
-  const int64_t block = block_of(s, threads, sizeof(T));
-  const size_t bytes = static_cast<size_t>(points * block) * (s.c * sizeof(T) + panel * sizeof(float)) * threads;
+  const int64_t block = block_of(s, threads);
+  const size_t bytes = points * (winograd_stride<T>(block, s.c) * sizeof(T) + winograd_stride<float>(block, panel) * sizeof(float)) * threads;
   WinogradKernels<T>::forward(s, static_cast<const T*>(x), packed, bias, relu, static_cast<T*>(y),
                               static_cast<uint8_t*>(arena(scratch_slot, bytes)), block, threads);
 }
@@ -54,7 +54,7 @@ void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, floa
   WinogradBlocks blocks{};
   blocks.threads = threads;
   const int64_t per_tile = points * (s.c + s.o) * static_cast<int64_t>(sizeof(T));
-  blocks.tiles = std::clamp<int64_t>((10 << 20) / per_tile, 64, (s.tiles() + 1)) / 2 * 2;
+  blocks.tiles = std::clamp<int64_t>((8 << 20) / per_tile, 64, (s.tiles() + 1)) / 2 * 2;
   const int64_t panels = (s.o + panel - 1) / panel;
   blocks.channels = 16;
   for (const int64_t channels : {32, 24, 16, 8}) {
@@ -64,11 +64,14 @@ void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, floa
   }
   const int64_t jobs = (s.c + blocks.channels - 1) / blocks.channels * panels;
   const int64_t kept = s.tiles() <= blocks.tiles ? threads : jobs;
-  const size_t size = sizeof(T) * points * static_cast<size_t>(blocks.tiles);
+  const auto matrices = [&](int slot, int64_t columns) {
+    return static_cast<T*>(arena(slot, sizeof(T) * points * winograd_stride<T>(blocks.tiles, columns)));
+  };
+  const size_t sums = sizeof(float) * points * winograd_stride<float>(blocks.channels, panel) * kept;
   WinogradKernels<T>::filter_grad(
       s, static_cast<const T*>(x), static_cast<const T*>(dy), dfilter,
-      static_cast<T*>(arena(winograd_input_slot, size * s.c)), static_cast<T*>(arena(winograd_output_slot, size * s.o)),
-      static_cast<float*>(arena(winograd_gradient_slot, sizeof(float) * points * blocks.channels * panel * kept)), blocks);
+      matrices(winograd_input_slot, s.c), matrices(winograd_output_slot, s.o),
+      static_cast<float*>(arena(winograd_gradient_slot, sums)), blocks);
 }
 
 #endif

@@ -22,6 +22,12 @@ struct WinogradShape {
   int64_t tiles() const { return n * rows() * columns(); }
 };
 
+/** Elements from one of the 36 matrices to the next: a cache line lies between them. */
+template <typename T>
+constexpr int64_t winograd_stride(int64_t rows, int64_t columns) {
+  return rows * columns + 64 / static_cast<int64_t>(sizeof(T));
+}
+
 /** How the filter's gradient is cut into pieces that stay in the cache. */
 struct WinogradBlocks {
   int64_t tiles, channels;
