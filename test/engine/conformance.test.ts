@@ -165,12 +165,23 @@ function values(key: number, size: number): Float32Array {
   return Float32Array.from({ length: size }, () => random.normal());
 }
 
-/** Output, gradients and changed state of a case on the current engine. */
-function run(test: Case): FloatArray[] {
+/** The values that bfloat16 can hold. */
+function rounded(values: Float32Array): Float32Array {
+  const words = new Uint32Array(values.buffer);
+  return new Float32Array(words.map((word) => (word + 0x8000) & 0xffff0000).buffer);
+}
+
+/**
+ * Output, gradients and changed state of a case on the current engine; with `bf16` what goes in is what bfloat16
+ * can hold.
+ */
+function run(test: Case, { bf16 = false } = {}): FloatArray[] {
+  const drawn = (key: number, size: number) =>
+    bf16 ? rounded(values(key, size)) : values(key, size);
   let results: FloatArray[] = [];
   tf.tidy(() => {
     const inputs = test.inputs.map((shape, i) =>
-      tensorOf(values(i + 1, tf.util.sizeFromShape(shape)), shape),
+      tensorOf(drawn(i + 1, tf.util.sizeFromShape(shape)), shape),
     );
     const channels = test.channels ?? 0;
     const state = test.state
@@ -194,7 +205,7 @@ function run(test: Case): FloatArray[] {
       const fresh = i === 0 ? values(77, channels) : values(78, channels).map((v) => 0.5 + v * v);
       variable.assign(tensorOf(fresh, [channels]));
     });
-    const dy = tensorOf(values(55, shapeProbe.size), shapeProbe.shape);
+    const dy = tensorOf(drawn(55, shapeProbe.size), shapeProbe.shape);
     const grads = tf.grads(scalar)(inputs, dy);
     results = [output as unknown as FloatArray, ...grads.map(readValues), ...state.map(readValues)];
     for (const variable of state) variable.dispose();
@@ -228,7 +239,7 @@ describe('onednn agrees with the referee', () => {
       expected.forEach((reference, which) => {
         const result = got[which] as FloatArray;
         assert.equal(result.length, reference.length);
-        const scale = Math.max(1, ...Array.from(reference, Math.abs));
+        const scale = Math.max(1, largest(reference));
         reference.forEach((value, i) => {
           const off = Math.abs(value - (result[i] as number));
           assert.ok(off <= 3e-5 * scale, `result ${which}[${i}]: ${result[i]}, expected ${value}`);
@@ -245,35 +256,47 @@ describe('onednn agrees with the referee', () => {
   });
 });
 
-describe('onednn in bf16 agrees with the referee to the rounding of its inputs', () => {
+describe('onednn in bf16 agrees with the referee to the rounding of what it stores', () => {
   after(async () => {
     await startEngine({ engine: 'js', precision: 'f32', threads: null });
   });
-  // behind a ReLU an output near 0 may change sides, and its gradient with it
-  const plain = cases.filter(({ name }) => /^conv2d(?!.*relu)/.test(name));
-  for (const test of plain) {
+  for (const test of cases) {
     it(test.name, async (context) => {
       const reason = await startEngine({ engine: 'onednn', precision: 'bf16', threads: null }).then(
         () => null,
         (error: Error) => error.message,
       );
       if (reason !== null) return context.skip(reason);
-      const got = run(test);
+      const got = run(test, { bf16: true });
       await startEngine({ engine: 'js', precision: 'f64', threads: null });
-      run(test).forEach((expected, output) => {
-        const largest = Array.from(expected).reduce(
-          (most, value) => Math.max(most, Math.abs(value)),
-          0,
-        );
-        // bfloat16 keeps 8 bits: each factor is off by at most 1/256, and errors of a sum average out
-        Array.from(expected).forEach((value, i) => {
-          const off = Math.abs((got[output]?.[i] ?? Number.NaN) - value);
-          assert.ok(
-            off <= 0.02 * largest,
-            `output ${output}, element ${i}: off by ${off} of ${largest}`,
-          );
+      run(test, { bf16: true }).forEach((expected, which) => {
+        const result = got[which] as FloatArray;
+        const errors = Float64Array.from(expected, (value, i) => value - (result[i] ?? Number.NaN));
+        const error = size(errors) / size(expected);
+        // bfloat16 keeps 8 bits, Winograd's transforms lose two more; where a ReLU's input is rounded to the
+        // other side of 0 a whole gradient comes or goes, once in a few hundred times
+        const scale = largest(expected);
+        const bound = /relu/i.test(test.name) ? 0.1 : 0.015;
+        assert.ok(!(error > bound), `result ${which} is off by ${error} of its size`);
+        expected.forEach((value, i) => {
+          if (/relu/i.test(test.name)) return;
+          const off = Math.abs((result[i] ?? Number.NaN) - value);
+          assert.ok(off <= 0.05 * scale, `result ${which}[${i}]: off by ${off}`);
         });
       });
     });
   }
 });
+
+function largest(values: FloatArray): number {
+  let most = 0;
+  for (const value of values) most = Math.max(most, Math.abs(value));
+  return most;
+}
+
+/** The Euclidean norm. */
+function size(values: FloatArray): number {
+  let squares = 0;
+  for (const value of values) squares += value * value;
+  return Math.sqrt(squares);
+}
