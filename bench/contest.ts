@@ -9,7 +9,10 @@ const pauseMs = 250;
 
 export type Entrant = { name: string; child: Child; open: OpenCase };
 
-/** Images per second of each: the median over the rounds of a round's mean. */
+/**
+ * Images per second of each: the median of all its steps; with a loader, whose batches come in bursts, the
+ * median of its rounds' means.
+ */
 export async function contest(
   entrants: readonly Entrant[],
   { rounds, stepsPerRound }: { rounds: number; stepsPerRound: number },
@@ -17,10 +20,11 @@ export async function contest(
   const ready = entrants.map((entrant, i) => ({ ...entrant, id: `${i}`, seconds: [] as number[] }));
   for (const { child, id, open } of ready) await child.ask(Nothing, { do: 'open', id, ...open });
   for (let round = 0; round < rounds; round++) {
-    for (const { child, id, seconds } of ready) {
+    for (const { child, open, id, seconds } of ready) {
       await delay(pauseMs);
       const steps = await child.ask(Steps, { do: 'steps', id, count: stepsPerRound });
-      seconds.push(mean(steps.seconds));
+      const bursts = open.source === 'loader' || open.source === 'train';
+      seconds.push(...(bursts ? [mean(steps.seconds)] : steps.seconds));
     }
   }
   for (const { child, id } of ready) await child.ask(Nothing, { do: 'close', id });
