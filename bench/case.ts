@@ -16,6 +16,8 @@ import type { DataRef } from './protocol.ts';
 export type RunningCase = {
   /** Seconds of each of `count` steps. */
   steps(count: number): Promise<number[]>;
+  /** How many values the optimiser changes in a step. */
+  trainable: number;
   close(): void;
 };
 
@@ -61,6 +63,7 @@ export async function openCase(options: CaseOptions): Promise<RunningCase> {
   await run(warmUpSteps);
   return {
     steps: run,
+    trainable: step?.trainable ?? 0,
     close() {
       step?.dispose();
       data?.close();
@@ -90,6 +93,7 @@ function openStep({ batch, size, freeze }: CaseOptions, classes: number) {
       const key = [count++];
       learner.trainStep(trainingBatch(loaded, classes, spec.optimizer, key), hyper, key);
     },
+    trainable: learner.trainable.reduce((sum, { variable }) => sum + variable.size, 0),
     dispose: () => model.dispose(),
   };
 }

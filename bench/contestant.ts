@@ -7,6 +7,9 @@ import { z } from 'zod';
 import { startEngine } from '../src/engine/engine.ts';
 import { OnednnBackend } from '../src/engine/onednn/backend.ts';
 import { openCase, type RunningCase } from './case.ts';
+import { median } from './contest.ts';
+import { timeKernels } from './kernel-clock.ts';
+import { adamwWork, workOf } from './kernel-work.ts';
 import { runSeedProgram } from './seed-program.ts';
 
 const Options = z.object({
@@ -28,6 +31,8 @@ const Request = z.discriminatedUnion('do', [
   }),
   z.object({ do: z.literal('steps'), id: z.string(), count: z.int() }),
   z.object({ do: z.literal('profile'), id: z.string(), count: z.int() }),
+  z.object({ do: z.literal('kernels'), id: z.string(), count: z.int() }),
+  z.object({ do: z.literal('peaks') }),
   z.object({ do: z.literal('close'), id: z.string() }),
   z.object({ do: z.literal('memory') }),
   z.object({ do: z.literal('seed'), data: Data, numIt: z.int() }),
@@ -59,6 +64,13 @@ async function answerTo(request: Request): Promise<object> {
       return { seconds: await caseOf(request.id).steps(request.count) };
     case 'profile':
       return await profile(caseOf(request.id), request.count);
+    case 'kernels':
+      return await kernels(caseOf(request.id), request.count);
+    case 'peaks': {
+      const { native } = onednn();
+      const [f32, bf16] = [native.peak('f32'), native.peak('bf16')];
+      return { f32, bf16, bandwidth: native.peak('bandwidth') };
+    }
     case 'close':
       caseOf(request.id).close();
       cases.delete(request.id);
@@ -87,13 +99,42 @@ function caseOf(id: string): RunningCase {
   return running;
 }
 
+function onednn(): OnednnBackend {
+  const backend = tf.backend();
+  if (!(backend instanceof OnednnBackend)) throw new Error('only onednn has native kernels');
+  return backend;
+}
+
 /** Steps under the kernels' clock. What they do not account for is ours: the tape, JavaScript, allocation. */
 async function profile(running: RunningCase, count: number) {
-  const backend = tf.backend();
-  if (!(backend instanceof OnednnBackend)) return { seconds: 0, kernels: {} };
-  backend.native.setProfiling(true);
-  const seconds = (await running.steps(count)).reduce((sum, value) => sum + value, 0);
-  const kernels = backend.native.profile();
-  backend.native.setProfiling(false);
+  const { native } = onednn();
+  native.setProfiling(true);
+  const seconds = sum(await running.steps(count));
+  const kernels = native.profile();
+  native.setProfiling(false);
   return { seconds, kernels };
+}
+
+async function kernels(running: RunningCase, count: number) {
+  const { native } = onednn();
+  native.setProfiling(true);
+  let step_seconds = 0;
+  const times = await timeKernels(async () => {
+    step_seconds = sum(await running.steps(count)) / count;
+  });
+  // the optimiser's step is no op of TF.js: only the native clock sees it
+  const adamw = (native.profile().adamw?.seconds ?? 0) / count;
+  native.setProfiling(false);
+  const { precision } = options;
+  const rows = times.flatMap(({ seconds, ...time }) => {
+    const work = workOf({ seconds, ...time }, precision);
+    const calls_per_step = seconds.length / count;
+    return work ? [{ ...work, seconds: median(seconds), calls_per_step }] : [];
+  });
+  rows.push({ ...adamwWork(running.trainable), seconds: adamw, calls_per_step: 1 });
+  return { kernels: rows, step_seconds };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -38,6 +38,26 @@ export const Profile = z.object({
   kernels: z.record(z.string(), z.object({ calls: z.number(), seconds: z.number() })),
 });
 
+/** {do: 'kernels', id, count}: the work of each kernel and shape, and its median time in these steps. */
+export const Kernels = z.object({
+  kernels: z.array(
+    z.object({
+      name: z.string(),
+      family: z.string(),
+      unit: z.enum(['flop', 'byte']),
+      amount: z.number(),
+      type: z.enum(['f32', 'bf16']),
+      seconds: z.number(),
+      calls_per_step: z.number(),
+    }),
+  ),
+  step_seconds: z.number(),
+});
+
+/** {do: 'peaks'}: FLOP/s at each precision (0 where it is not multiplied), and bytes/s. */
+export const Peaks = z.object({ f32: z.number(), bf16: z.number(), bandwidth: z.number() });
+export type Peaks = z.infer<typeof Peaks>;
+
 /** {do: 'memory'}: the most that the process has held. */
 export const Memory = z.object({ peak_bytes: z.number() });
 
