@@ -20,6 +20,8 @@ export type Native = {
   /** Starts or stops the clock of every kernel, from zero. */
   setProfiling(on: boolean): void;
   profile(): Record<string, { calls: number; seconds: number }>;
+  /** What the machine can do at most, measured now: FLOP/s, or bytes/s read and written; takes a second. */
+  peak(kind: 'f32' | 'bf16' | 'bandwidth'): N;
   /** Whether the CPU multiplies bfloat16 natively. */
   multipliesBf16: boolean;
   /** An ArrayBuffer aligned to a cache line, outside the JavaScript heap. */
