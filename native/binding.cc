@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "kernel-args.h"
+#include "render-binding.h"
 
 namespace {
 
@@ -217,6 +218,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_kernel("setThreads", [](Args& a) { omp_set_num_threads(static_cast<int>(a.whole("threads"))); });
   add_kernel("setBf16", [](Args& a) { set_bf16(a.flag()); });
   add_kernel("setProfiling", [](Args& a) { profile().on = a.flag(), profile().kernels.clear(); });
+  register_render(env, exports);
   exports.Set("profile", Napi::Function::New(env, profile_of, "profile"));
   exports.Set("multipliesBf16", Napi::Boolean::New(env, multiplies_bf16()));
   exports.Set("allocate", Napi::Function::New(env, allocate, "allocate"));
