@@ -2,6 +2,7 @@
 // precision says: float32, bfloat16 (onednn) or double (the referee, for parity with double figures).
 
 import * as tf from '@tensorflow/tfjs-core';
+import { fromBf16 } from './bfloat16.ts';
 
 export type FloatArray = Float32Array | Float64Array;
 /** Values as an engine stores them; a Uint16Array holds bfloat16, the upper half of a float32. */
@@ -19,7 +20,8 @@ export function stored(tensor: tf.TensorInfo): StoredTensor {
 }
 
 /** A tensor over `values`, which it takes over; Float64Array stays double on the referee. */
-export function tensorOf<R extends tf.Rank>(values: FloatArray, shape: number[]): tf.Tensor<R> {
+export function tensorOf<R extends tf.Rank>(given: Stored, shape: number[]): tf.Tensor<R> {
+  const values = given instanceof Uint16Array ? fromBf16(given) : given;
   // BackendValues does not know Float64Array, the CPU kernels take any array of numbers
   const dataId = tf.backend().write(values as Float32Array, shape, 'float32');
   const info = { dataId, shape, dtype: 'float32' as const };
