@@ -117,7 +117,7 @@ function orderOf({ items, shuffle, seed }: LoaderOptions, epoch: number): ArrayL
 
 /**
  * Results of `load` in order, some of them begun before they are asked for: two at first, so that the first
- * does not queue behind many, and two more each time until there are enough.
+ * does not queue behind many, and the rest before that one is handed out.
  */
 async function* ahead<T>(
   begin: number,
@@ -126,17 +126,19 @@ async function* ahead<T>(
 ): AsyncGenerator<T> {
   const pending: Promise<T>[] = [];
   let next = begin;
-  for (;;) {
-    const most = Math.min(batchesAhead, next - begin + 1);
-    while (next < end && pending.length <= most) {
+  const fill = (count: number) => {
+    while (next < end && pending.length < count) {
       const loading = load(next++);
       // who awaits it sees its error; nobody may, after a break
       loading.catch(() => {});
       pending.push(loading);
     }
-    const oldest = pending.shift();
-    if (!oldest) return;
-    yield await oldest;
+  };
+  fill(2);
+  for (let oldest = pending.shift(); oldest; oldest = pending.shift()) {
+    const loaded = await oldest;
+    fill(batchesAhead);
+    yield loaded;
   }
 }
 
