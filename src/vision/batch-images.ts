@@ -20,8 +20,9 @@ const partImagesMax = 16;
 const partBytesMax = 32 * 2 ** 20;
 /** Decoded pixels that wait to be rendered, of all batches that are being prepared. */
 const decodedBytesMax = 128 * 2 ** 20;
-/** Buffers that are kept for the next batches. */
 const recycledMax = 4;
+/** Memory that is kept for the next batches: four of 64 images at 224 px. */
+const recycledBytesMax = 160 * 2 ** 20;
 
 export class BatchImages {
   private readonly images: LoaderImages;
@@ -58,9 +59,9 @@ export class BatchImages {
 
   /** Takes back a buffer that nobody reads any more. */
   recycle(pixels: Pixels): void {
-    if (this.recycled.length < recycledMax && !this.recycled.includes(pixels)) {
-      this.recycled.push(pixels);
-    }
+    const held = this.recycled.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const room = held + pixels.byteLength <= recycledBytesMax && this.recycled.length < recycledMax;
+    if (room && !this.recycled.includes(pixels)) this.recycled.push(pixels);
   }
 
   private async renderPart(

@@ -14,7 +14,9 @@ import { cropTarget, type Hw, type ResizeMethod, type Size } from './transforms/
 import { ttaTransforms } from './transforms/tta.ts';
 
 /** Batches that are prepared while one is trained on: one is decoded, one rendered, one ready. */
-const batchesAhead = 3;
+const batchesAheadMax = 3;
+/** Where batches are large, fewer. */
+const bytesAheadMax = 512 * 2 ** 20;
 /** What a key is for, so that two uses of one seed and epoch never share a stream. */
 const purposes = { shuffle: 11, transforms: 12, tta: 13 };
 
@@ -84,6 +86,8 @@ export function createLoader(options: LoaderOptions): Loader {
   const images = new LoaderImages(options.imagesPath, items);
   const rendered = new BatchImages(images, options);
   const imageLength = imageSize[0] * imageSize[1] * 3;
+  const batchBytes = batchSize * imageLength * (options.storage === 'bf16' ? 2 : 4);
+  const most = Math.min(batchesAheadMax, Math.max(1, Math.floor(bytesAheadMax / batchBytes)));
   const load = async (order: ArrayLike<number>, epoch: number, step: number): Promise<Batch> => {
     const end = Math.min(items.length, (step + 1) * batchSize);
     const chosen: number[] = [];
@@ -102,7 +106,8 @@ export function createLoader(options: LoaderOptions): Loader {
     imageSize,
     batches: (epoch, { startStep = 0 } = {}) => {
       const order = orderOf(options, epoch);
-      return ahead(startStep, batchesPerEpoch, (step) => load(order, epoch, step));
+      const steps = { begin: startStep, end: batchesPerEpoch };
+      return ahead(steps, most, (step) => load(order, epoch, step));
     },
     recycle: (batch) => rendered.recycle(batch.images),
     close: () => images.close(),
@@ -116,12 +121,12 @@ function orderOf({ items, shuffle, seed }: LoaderOptions, epoch: number): ArrayL
 }
 
 /**
- * Results of `load` in order, some of them begun before they are asked for: two at first, so that the first
- * does not queue behind many, and the rest before that one is handed out.
+ * Results of `load` in order, `most` of them begun before they are asked for: two at first, so that the
+ * first does not queue behind many, and the rest before that one is handed out.
  */
 async function* ahead<T>(
-  begin: number,
-  end: number,
+  { begin, end }: { begin: number; end: number },
+  most: number,
   load: (step: number) => Promise<T>,
 ): AsyncGenerator<T> {
   const pending: Promise<T>[] = [];
@@ -134,10 +139,10 @@ async function* ahead<T>(
       pending.push(loading);
     }
   };
-  fill(2);
+  fill(Math.min(2, most));
   for (let oldest = pending.shift(); oldest; oldest = pending.shift()) {
     const loaded = await oldest;
-    fill(batchesAhead);
+    fill(most);
     yield loaded;
   }
 }
