@@ -3,8 +3,11 @@
 
 import { readFile } from 'node:fs/promises';
 import { setImmediate as macrotask } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs-core';
 import { Manifest } from '../src/domain/dataset.ts';
 import { parseSpec } from '../src/domain/spec.ts';
+import { roundToBf16 } from '../src/engine/bfloat16.ts';
+import { OnednnBackend } from '../src/engine/onednn/backend.ts';
 import { Learner } from '../src/learner/learner.ts';
 import { trainingBatch } from '../src/learner/targets.ts';
 import { keyedRandom } from '../src/training/random.ts';
@@ -50,10 +53,10 @@ export async function openCase(options: CaseOptions): Promise<RunningCase> {
     const seconds: number[] = [];
     const uncounted = data ? batchesAheadMax : 0;
     for (let i = -uncounted; i < count; i++) {
-      const still = data ? null : step?.stillBatch();
       const begun = performance.now();
-      const loaded = data ? await data.next() : still;
-      if (step && loaded) step.run(loaded);
+      const loaded = await data?.next();
+      step?.run(loaded ?? step.stillBatch());
+      if (loaded) data?.recycle(loaded);
       // the step keeps the thread: between two of them the loader's callbacks run, as in `fit`
       await macrotask();
       if (i >= 0) seconds.push((performance.now() - begun) / 1000);
@@ -82,13 +85,14 @@ function openStep({ batch, size, freeze }: CaseOptions, classes: number) {
   });
   learner.applyFreeze(freeze);
   const random = keyedRandom(batch, size);
-  const images = Float32Array.from({ length: batch * size * size * 3 }, () => random.next());
+  const floats = Float32Array.from({ length: batch * size * size * 3 }, () => random.next());
+  const images = storage() === 'bf16' ? new Uint16Array(floats.length) : floats;
+  if (images instanceof Uint16Array) roundToBf16(floats, images);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % classes);
   const hyper = { lr: [1e-4, 1e-4, 1e-4], mom: 0.9, wd: [0.01, 0.01, 0.01] };
   let count = 0;
   return {
-    // a copy: the step may take its batch over
-    stillBatch: (): Loaded => ({ images: images.slice(), shape: [batch, size, size, 3], labels }),
+    stillBatch: (): Loaded => ({ images, shape: [batch, size, size, 3], labels }),
     run(loaded: Loaded) {
       const key = [count++];
       learner.trainStep(trainingBatch(loaded, classes, spec.optimizer, key), hyper, key);
@@ -96,6 +100,12 @@ function openStep({ batch, size, freeze }: CaseOptions, classes: number) {
     trainable: learner.trainable.reduce((sum, { variable }) => sum + variable.size, 0),
     dispose: () => model.dispose(),
   };
+}
+
+/** How the engine stores images, and so how a loader hands them over. */
+function storage(): 'f32' | 'bf16' {
+  const backend = tf.backend() as unknown;
+  return backend instanceof OnednnBackend ? backend.precision : 'f32';
 }
 
 async function openLoader({ batch, size, data }: CaseOptions) {
@@ -114,6 +124,7 @@ async function openLoader({ batch, size, data }: CaseOptions) {
     train: true,
     batchSize: batch,
     normalize: imagenetStats,
+    storage: storage(),
     seed: 42,
     shuffle: true,
     dropLast: true,
@@ -123,7 +134,8 @@ async function openLoader({ batch, size, data }: CaseOptions) {
   })();
   return {
     classes: manifest.classes.length,
-    next: async (): Promise<Loaded> => (await endless.next()).value,
+    next: async (): Promise<Batch> => (await endless.next()).value,
+    recycle: (batch: Batch) => loader.recycle(batch),
     close: () => loader.close(),
   };
 }

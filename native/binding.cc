@@ -5,6 +5,7 @@
 
 #include "kernel-args.h"
 #include "peak.h"
+#include "render-binding.h"
 
 namespace {
 
@@ -257,6 +258,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_kernel("forgetFilter", [](Args& a) { forget_filter(a.whole("filter id")); });
   add_kernel("setThreads", [](Args& a) { omp_set_num_threads(static_cast<int>(a.whole("threads"))); });
   add_kernel("setProfiling", [](Args& a) { profile().on = a.flag(), profile().kernels.clear(); });
+  register_render(env, exports);
   exports.Set("profile", Napi::Function::New(env, profile_of, "profile"));
   exports.Set("peak", peak_function(env));
   exports.Set("multipliesBf16", Napi::Boolean::New(env, multiplies_bf16()));

@@ -2,6 +2,7 @@
 // precision says: float32, bfloat16 (onednn) or double (the referee, for parity with double figures).
 
 import * as tf from '@tensorflow/tfjs-core';
+import { fromBf16 } from './bfloat16.ts';
 
 export type FloatArray = Float32Array | Float64Array;
 /** Values as an engine stores them; a Uint16Array holds bfloat16, the upper half of a float32. */
@@ -27,7 +28,7 @@ export function stored(tensor: tf.TensorInfo): StoredTensor {
 /** A tensor over `values`, which it takes over; Float64Array stays double on the referee. */
 export function tensorOf<R extends tf.Rank>(values: Stored, shape: number[]): tf.Tensor<R> {
   const kept =
-    values instanceof Uint16Array && tf.getBackend() === 'cpu' ? decodeBf16(values) : values;
+    values instanceof Uint16Array && tf.getBackend() === 'cpu' ? fromBf16(values) : values;
   // BackendValues does not know these arrays; the CPU kernels take any of numbers, onednn knows bfloat16
   const dataId = tf.backend().write(kept as unknown as Float32Array, shape, 'float32');
   const info = { dataId, shape, dtype: 'float32' as const };
@@ -63,11 +64,4 @@ export function writeValues(variable: tf.Variable, values: ArrayLike<number>): v
 export function markChanged(tensor: tf.Tensor): void {
   const entry = stored(tensor);
   entry.version = (entry.version ?? 0) + 1;
-}
-
-/** bfloat16 to float32, exactly. */
-export function decodeBf16(bits: Uint16Array): Float32Array {
-  const words = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
-  return new Float32Array(words.buffer);
 }

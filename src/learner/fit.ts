@@ -52,6 +52,7 @@ export async function fit(run: Run, phase: FitPhase, loaders: PhaseLoaders): Pro
       const key = [spec.seed, position.phase, position.step];
       const batch = trainingBatch(loaded, run.classes.length, spec.optimizer, key);
       const loss = learner.trainStep(batch, { lr, mom: hyper.mom, wd }, key);
+      loaders.train.recycle(loaded);
       position.smoothing = smooth(position.smoothing, loss);
       const smooth_loss = position.smoothing.value;
       if (hasDiverged(smooth_loss, run.classes.length)) {

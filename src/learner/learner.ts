@@ -6,7 +6,7 @@ import { AdamW } from '../engine/ops/adamw.ts';
 import { clipGradNorm } from '../engine/ops/gradient-clip.ts';
 import { softmaxCrossEntropy } from '../engine/ops/loss.ts';
 import { releaseUnclaimedGradients } from '../engine/ops/shared-gradient.ts';
-import { type FloatArray, readValues, stored, tensorOf } from '../engine/storage.ts';
+import { type FloatArray, readValues, type Stored, stored, tensorOf } from '../engine/storage.ts';
 import { evalMode, type Model, type Parameter } from '../vision/model.ts';
 
 export type LearnerOptions = {
@@ -15,7 +15,7 @@ export type LearnerOptions = {
   bnFreeze: boolean;
 };
 /** Images [N,H,W,3] and targets [N,C], one-hot or soft. */
-export type Batch = { images: FloatArray; shape: number[]; targets: FloatArray; classes: number };
+export type Batch = { images: Stored; shape: number[]; targets: FloatArray; classes: number };
 /** Per group: lr and wd. */
 export type StepHyper = { lr: number[]; mom: number; wd: number[] };
 
@@ -119,7 +119,7 @@ export class Learner {
   }
 
   /** Logits [N,C] of images [N,H,W,3] in evaluation mode. */
-  predict(images: FloatArray, shape: number[]): FloatArray {
+  predict(images: Stored, shape: number[]): FloatArray {
     let logits: FloatArray = new Float32Array(0);
     tf.tidy(() => {
       logits = readValues(this.model.forward(tensorOf<tf.Rank.R4>(images, shape), evalMode));

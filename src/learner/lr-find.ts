@@ -54,6 +54,7 @@ export async function lrFind(run: Run, phase: Phase, loaders: PhaseLoaders): Pro
         const batch = trainingBatch(loaded, run.classes.length, spec.optimizer, key);
         const hyper = { lr: new Array<number>(learner.model.groups).fill(lr), mom, wd };
         const loss = learner.trainStep(batch, hyper, key);
+        loaders.train.recycle(loaded);
         smoothing = smooth(smoothing, loss);
         series.lrs.push(lr);
         series.losses.push(smoothing.value);

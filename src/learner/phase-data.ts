@@ -23,6 +23,7 @@ export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): Phase
     paddingMode: data.padding_mode,
     batchSize: data.batch_size,
     normalize: run.normalize,
+    storage: run.engine.precision,
     seed: run.spec.seed,
   };
   const validation = {

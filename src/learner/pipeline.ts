@@ -223,12 +223,15 @@ async function statistics(
     train: true,
     batchSize: data.batch_size,
     normalize: null,
+    storage: 'f32',
     seed: input.spec.seed,
     shuffle: true,
     dropLast: true,
   });
   try {
-    for await (const batch of loader.batches(0)) return batchStats(batch.images);
+    for await (const { images } of loader.batches(0)) {
+      if (images instanceof Float32Array) return batchStats(images);
+    }
     return null;
   } finally {
     loader.close();

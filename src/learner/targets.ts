@@ -1,10 +1,12 @@
 // Labels as soft targets: label smoothing and mixup are linear in the target, so one loss serves all.
 
 import type { Spec } from '../domain/spec.ts';
+import { fromBf16, roundToBf16 } from '../engine/bfloat16.ts';
+import { imageKernels } from '../engine/onednn/render.ts';
 import { beta, keyedRandom, permutation } from '../training/random.ts';
 import type { Batch } from './learner.ts';
 
-type Loaded = { images: Float32Array; shape: number[]; labels: Int32Array };
+type Loaded = { images: Float32Array | Uint16Array; shape: number[]; labels: Int32Array };
 const mixupPurpose = 0x6d69;
 
 /** One-hot, or eps/C everywhere and 1 - eps more on the label (fastai LabelSmoothingCrossEntropy). */
@@ -41,19 +43,42 @@ export function trainingBatch(
   };
 }
 
-/** Mixup of rows: row i becomes l_i * row_i + (1 - l_i) * row_order[i]. */
-export function mix(
-  rows: Float32Array,
+/** Mixup of rows, float32 or bfloat16: row i becomes l_i * row_i + (1 - l_i) * row_order[i]. */
+export function mix<Rows extends Float32Array | Uint16Array>(
+  rows: Rows,
   lambdas: Float32Array,
-  order: ArrayLike<number>,
-): Float32Array {
+  order: Uint32Array,
+): Rows {
+  const kernels = imageKernels();
+  if (!kernels) return mixInJs(rows, lambdas, order);
+  const mixed = likeRows(rows);
+  kernels.mixRows(lambdas.length, rows.length / lambdas.length, lambdas, order, rows, mixed);
+  return mixed;
+}
+
+/** The referee of the kernel. */
+export function mixInJs<Rows extends Float32Array | Uint16Array>(
+  rows: Rows,
+  lambdas: Float32Array,
+  order: Uint32Array,
+): Rows {
+  const floats = rows instanceof Uint16Array ? fromBf16(rows) : rows;
   const width = rows.length / lambdas.length;
   const mixed = new Float32Array(rows.length);
   lambdas.forEach((lambda, i) => {
     const other = (order[i] as number) * width;
     for (let k = 0; k < width; k++) {
-      mixed[i * width + k] = lambda * rows[i * width + k]! + (1 - lambda) * rows[other + k]!;
+      mixed[i * width + k] = lambda * floats[i * width + k]! + (1 - lambda) * floats[other + k]!;
     }
   });
-  return mixed;
+  const result = likeRows(rows);
+  if (result instanceof Uint16Array) roundToBf16(mixed, result);
+  else result.set(mixed);
+  return result;
+}
+
+function likeRows<Rows extends Float32Array | Uint16Array>(rows: Rows): Rows {
+  const { length } = rows;
+  // one of the two types that Rows can be
+  return (rows instanceof Uint16Array ? new Uint16Array(length) : new Float32Array(length)) as Rows;
 }

@@ -29,6 +29,7 @@ export async function ttaValidation(
     let at = 0;
     for await (const batch of loader.batches(0)) {
       const scores = run.learner.predict(batch.images, batch.shape);
+      loader.recycle(batch);
       for (const p of softmaxRows({ ...plain, scores })) {
         mixed[at] = (mixed[at] ?? 0) + ((1 - beta) / ttaPasses) * p;
         at += 1;

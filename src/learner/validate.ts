@@ -19,6 +19,7 @@ export async function validate(run: Run, loader: Loader): Promise<Validation> {
   let loss = 0;
   for await (const batch of loader.batches(0)) {
     const logits = run.learner.predict(batch.images, batch.shape);
+    loader.recycle(batch);
     loss += crossEntropySum(logits, targetsOf(batch.labels, classes, label_smoothing), classes);
     for (const value of logits) scores.push(value);
     for (const label of batch.labels) labels.push(label);

@@ -45,7 +45,8 @@ function imageData(bytes: Buffer): Buffer | null {
 
 function inflated(packed: Buffer, length: number): Buffer | null {
   try {
-    const lines = inflateSync(packed, { maxOutputLength: length });
+    // one chunk that is not filled to the brim: zlib's own 16 KB would cost more than the inflating
+    const lines = inflateSync(packed, { maxOutputLength: length, chunkSize: length + 64 });
     return lines.length === length ? lines : null;
   } catch {
     return null;
@@ -87,6 +88,11 @@ function predicted(filter: number, left: number, above: number, corner: number):
 
 function replicated(grey: Uint8Array): Uint8Array {
   const rgb = new Uint8Array(grey.length * 3);
-  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i] ?? 0, 3 * i, 3 * i + 3);
+  for (let i = 0, at = 0; i < grey.length; i++) {
+    const level = grey[i] ?? 0;
+    rgb[at++] = level;
+    rgb[at++] = level;
+    rgb[at++] = level;
+  }
   return rgb;
 }

@@ -5,18 +5,18 @@ import type { Transforms } from '../domain/data-options.ts';
 import type { ManifestItem } from '../domain/dataset.ts';
 import { problem } from '../domain/problem.ts';
 import { keyedRandom, permutation } from '../training/random.ts';
+import { BatchImages, type Pixels } from './batch-images.ts';
 import { LoaderImages } from './loader-images.ts';
 import type { ChannelStats } from './normalize.ts';
-import { renderBatch } from './render-batch.ts';
 import { type PaddingMode, type Plan, planOf } from './transforms/plan.ts';
 import { planTransforms } from './transforms/plan-transforms.ts';
 import { cropTarget, type Hw, type ResizeMethod, type Size } from './transforms/sizes.ts';
 import { ttaTransforms } from './transforms/tta.ts';
 
-/** Batches that are prepared while one is trained on. */
-const batchesAhead = 2;
-/** Decoded pixels that are held at once while a batch is rendered. */
-const decodedBytesMax = 128 * 2 ** 20;
+/** Batches that are prepared while one is trained on: one is decoded, one rendered, one ready. */
+const batchesAheadMax = 3;
+/** Where batches are large, fewer. */
+const bytesAheadMax = 512 * 2 ** 20;
 /** What a key is for, so that two uses of one seed and epoch never share a stream. */
 const purposes = { shuffle: 11, transforms: 12, tta: 13 };
 
@@ -32,6 +32,8 @@ export type LoaderOptions = {
   train: boolean;
   batchSize: number;
   normalize: ChannelStats | null;
+  /** How the engine stores tensors. */
+  storage: 'f32' | 'bf16';
   seed: number;
   shuffle: boolean;
   dropLast: boolean;
@@ -41,7 +43,7 @@ export type LoaderOptions = {
 
 export type Batch = {
   /** [N,H,W,3], normalised; the receiver's to keep. */
-  images: Float32Array;
+  images: Pixels;
   shape: [number, number, number, number];
   /** [N] indices into classes. */
   labels: Int32Array;
@@ -53,6 +55,8 @@ export type Loader = {
   batchesPerEpoch: number;
   imageSize: [number, number];
   batches(epoch: number, options?: { startStep?: number }): AsyncIterable<Batch>;
+  /** The receiver's thanks, where it has no more use for a batch: its memory serves for another one. */
+  recycle(batch: Batch): void;
   close(): void;
 };
 
@@ -80,12 +84,18 @@ export function createLoader(options: LoaderOptions): Loader {
     ? Math.floor(items.length / batchSize)
     : Math.ceil(items.length / batchSize);
   const images = new LoaderImages(options.imagesPath, items);
+  const rendered = new BatchImages(images, options);
+  const imageLength = imageSize[0] * imageSize[1] * 3;
+  const batchBytes = batchSize * imageLength * (options.storage === 'bf16' ? 2 : 4);
+  const most = Math.min(batchesAheadMax, Math.max(1, Math.floor(bytesAheadMax / batchBytes)));
   const load = async (order: ArrayLike<number>, epoch: number, step: number): Promise<Batch> => {
     const end = Math.min(items.length, (step + 1) * batchSize);
     const chosen: number[] = [];
     for (let i = step * batchSize; i < end; i++) chosen.push(order[i] ?? 0);
     return {
-      images: await render(chosen, epoch, { options, images, imageSize }),
+      images: await rendered.render(chosen, imageLength, (index, image) =>
+        planOfItem(options, epoch, index, image),
+      ),
       shape: [chosen.length, imageSize[0], imageSize[1], 3],
       labels: Int32Array.from(chosen, (index) => labels[index] ?? 0),
       items: chosen,
@@ -96,8 +106,10 @@ export function createLoader(options: LoaderOptions): Loader {
     imageSize,
     batches: (epoch, { startStep = 0 } = {}) => {
       const order = orderOf(options, epoch);
-      return ahead(startStep, batchesPerEpoch, (step) => load(order, epoch, step));
+      const steps = { begin: startStep, end: batchesPerEpoch };
+      return ahead(steps, most, (step) => load(order, epoch, step));
     },
+    recycle: (batch) => rendered.recycle(batch.images),
     close: () => images.close(),
   };
 }
@@ -108,68 +120,38 @@ function orderOf({ items, shuffle, seed }: LoaderOptions, epoch: number): ArrayL
     : Uint32Array.from(items, (_, index) => index);
 }
 
-/** Results of `load` in order, some of them begun before they are asked for. */
+/**
+ * Results of `load` in order, `most` of them begun before they are asked for: two at first, so that the
+ * first does not queue behind many, and the rest before that one is handed out.
+ */
 async function* ahead<T>(
-  begin: number,
-  end: number,
+  { begin, end }: { begin: number; end: number },
+  most: number,
   load: (step: number) => Promise<T>,
 ): AsyncGenerator<T> {
   const pending: Promise<T>[] = [];
   let next = begin;
-  for (;;) {
-    while (next < end && pending.length <= batchesAhead) {
+  const fill = (count: number) => {
+    while (next < end && pending.length < count) {
       const loading = load(next++);
       // who awaits it sees its error; nobody may, after a break
       loading.catch(() => {});
       pending.push(loading);
     }
-    const oldest = pending.shift();
-    if (!oldest) return;
-    yield await oldest;
+  };
+  fill(Math.min(2, most));
+  for (let oldest = pending.shift(); oldest; oldest = pending.shift()) {
+    const loaded = await oldest;
+    fill(most);
+    yield loaded;
   }
-}
-
-/** The images of a batch, decoded in groups so that large photos never lie in memory all at once. */
-async function render(
-  chosen: readonly number[],
-  epoch: number,
-  {
-    options,
-    images,
-    imageSize,
-  }: { options: LoaderOptions; images: LoaderImages; imageSize: [number, number] },
-): Promise<Float32Array> {
-  const imageLength = imageSize[0] * imageSize[1] * 3;
-  const out = new Float32Array(chosen.length * imageLength);
-  for (let from = 0; from < chosen.length; ) {
-    const to = groupEnd(chosen, from, options.items);
-    const group = chosen.slice(from, to);
-    const decoded = await Promise.all(group.map((index) => images.get(index)));
-    const plans = group.map((index, i) => planOfItem(options, epoch, index, decoded[i]));
-    const target = out.subarray(from * imageLength, to * imageLength);
-    renderBatch(decoded, plans, options.normalize, target);
-    from = to;
-  }
-  return out;
-}
-
-function groupEnd(chosen: readonly number[], from: number, items: readonly ManifestItem[]): number {
-  let bytes = 0;
-  let to = from;
-  while (to < chosen.length) {
-    const item = items[chosen[to] ?? 0];
-    bytes += item ? item.width * item.height * 3 : 0;
-    if (bytes > decodedBytesMax && to > from) break;
-    to++;
-  }
-  return to;
 }
 
 function planOfItem(
   { transforms, train, seed, size, resizeMethod, paddingMode, tta }: LoaderOptions,
   epoch: number,
   index: number,
-  image: { h: number; w: number } = { h: 0, w: 0 },
+  image: { h: number; w: number },
 ): Plan {
   const frame = { inH: image.h, inW: image.w, size, resizeMethod, paddingMode };
   if (tta && transforms) {

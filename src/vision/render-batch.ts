@@ -1,13 +1,25 @@
+import { roundToBf16 } from '../engine/bfloat16.ts';
 import type { DecodedImage } from './decode.ts';
 import type { ChannelStats } from './normalize.ts';
 import { applyPlan } from './transforms/apply-plan.ts';
 import type { Plan } from './transforms/plan.ts';
 
 /**
- * Carries out one plan per image and normalises, into `out` [N,H,W,3]. The referee of the native kernel
- * that does the same.
+ * Carries out one plan per image and normalises, into `out` [N,H,W,3], float32 or bfloat16. The referee of
+ * the native kernel that does the same.
  */
 export function renderBatch(
+  images: readonly DecodedImage[],
+  plans: readonly Plan[],
+  normalize: ChannelStats | null,
+  out: Float32Array | Uint16Array,
+): void {
+  const floats = out instanceof Float32Array ? out : new Float32Array(out.length);
+  renderFloats(images, plans, normalize, floats);
+  if (out instanceof Uint16Array) roundToBf16(floats, out);
+}
+
+function renderFloats(
   images: readonly DecodedImage[],
   plans: readonly Plan[],
   normalize: ChannelStats | null,

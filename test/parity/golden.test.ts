@@ -34,4 +34,7 @@ test('every golden number of fastai is reproduced within its tolerance', async (
     assert.ok(seen.has(`${wanted} on any`), `${wanted} was not run`);
   for (const wanted of ['adamw', 'ops', 'e2e_tiny_gentle', 'e2e_tiny_seed', 'e2e_tiny_lr_find'])
     assert.ok(seen.has(`${wanted} on js f64`), `${wanted} was not run on the referee`);
+  if (seen.has('ops on onednn f32')) {
+    assert.ok(seen.has('transforms on onednn f32'), 'the native renderer was not run');
+  } else t.diagnostic('onednn is not built: its kernels and the native renderer were left out');
 });

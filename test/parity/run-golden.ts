@@ -16,7 +16,7 @@ import { oneCycleCases } from './cases/one-cycle.ts';
 import { opsCases } from './cases/ops.ts';
 import { smoothingCases } from './cases/smoothing.ts';
 import { trackerCases } from './cases/trackers.ts';
-import { transformCases } from './cases/transforms.ts';
+import { nativeTransformCases, transformCases } from './cases/transforms.ts';
 import { v2Cases } from './cases/v2-reference.ts';
 import type { Held } from './precision.ts';
 import { Report } from './report.ts';
@@ -40,6 +40,7 @@ const pure: Record<string, Run> = {
 const onTensors: Record<string, Run> = {
   adamw: adamwCases,
   ops: opsCases,
+  transforms: nativeTransformCases,
 };
 
 /** Beside the fixtures that the repo has: where lr_find's inputs stand when the folder has them not. */

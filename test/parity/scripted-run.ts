@@ -45,6 +45,7 @@ export function loaderOf(batches: Batch[], size: number): Loader {
     async *batches(_epoch, options) {
       yield* batches.slice(options?.startStep ?? 0);
     },
+    recycle() {},
     close() {},
   };
 }

@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { Transforms } from '../../src/domain/data-options.ts';
 import type { ManifestItem } from '../../src/domain/dataset.ts';
 import { Problem } from '../../src/domain/problem.ts';
+import { fromBf16 } from '../../src/engine/bfloat16.ts';
+import { startEngine } from '../../src/engine/engine.ts';
+import { ByteBudget } from '../../src/vision/byte-budget.ts';
 import {
   type Batch,
   createLoader,
@@ -13,8 +16,10 @@ import {
 } from '../../src/vision/loader.ts';
 import { batchStats, imagenetStats } from '../../src/vision/normalize.ts';
 import { newFolder, png } from './make-archive.ts';
+import { builtKernels, notBuilt } from './native-kernels.ts';
 
 const n = 10;
+const skip = notBuilt(await builtKernels());
 
 /** Ten images of one colour each, `colour` 20 i, of classes a and b by turns. */
 async function dataset(size = (_: number) => ({ w: 8, h: 8 })) {
@@ -51,6 +56,7 @@ const plain = {
   train: true,
   batchSize: 4,
   normalize: null,
+  storage: 'f32',
   seed: 42,
   shuffle: true,
   dropLast: true,
@@ -220,6 +226,77 @@ test('damaged images.bin is an error, not a wrong image', async () => {
   const loader = createLoader({ ...plain, items: shifted, imagesPath });
   await assert.rejects(all(loader, 0));
   loader.close();
+});
+
+test('an engine with image kernels makes the batches of the referee', { skip }, async () => {
+  const { items, imagesPath } = await dataset((i) => ({ w: 40 + i, h: 50 - 3 * i }));
+  const options = { ...plain, items, imagesPath, size: 24, normalize: imagenetStats };
+  const run = async (engine: 'js' | 'onednn', storage: 'f32' | 'bf16') => {
+    await startEngine({ engine, precision: 'f32', threads: null });
+    const loader = createLoader({ ...options, storage, transforms: Transforms.parse({}) });
+    const batches = await all(loader, 4);
+    loader.close();
+    return batches;
+  };
+  const expected = await run('js', 'f32');
+  for (const [engine, storage, tolerance] of [
+    ['onednn', 'f32', 1e-4],
+    ['onednn', 'bf16', 2 ** -7],
+    ['js', 'bf16', 2 ** -7],
+  ] as const) {
+    (await run(engine, storage)).forEach(({ images, ...rest }, i) => {
+      const { images: wanted, ...others } = expected[i] as Batch;
+      assert.deepEqual(rest, others);
+      const values = images instanceof Uint16Array ? fromBf16(images) : images;
+      assert.ok(
+        values.every(
+          (v, k) => Math.abs(v - (wanted[k] ?? 0)) <= tolerance * Math.max(1, Math.abs(v)),
+        ),
+      );
+    });
+  }
+  await startEngine({ engine: 'js', precision: 'f32', threads: null });
+});
+
+test('a batch that is given back lends its memory to a later one, and no two at once', async () => {
+  const { items, imagesPath } = await data;
+  const loader = createLoader({ ...plain, items, imagesPath, batchSize: 1 });
+  const expected = (await all(loader, 5)).map(({ images }) => images.slice());
+  const buffers = new Set<ArrayBufferLike>();
+  let step = 0;
+  for await (const batch of loader.batches(5)) {
+    assert.deepEqual(batch.images, expected[step++]);
+    buffers.add(batch.images.buffer);
+    loader.recycle(batch);
+    loader.recycle(batch);
+  }
+  assert.equal(step, n);
+  assert.ok(buffers.size <= 6, `${buffers.size} buffers for ${n} batches`);
+  loader.close();
+});
+
+test('the byte budget grants in order, and more than all of it to one alone', async () => {
+  const budget = new ByteBudget(10);
+  const granted: string[] = [];
+  const ask = (name: string, bytes: number) => {
+    const wait = budget.take(bytes);
+    if (wait) wait.then(() => granted.push(name));
+    else granted.push(name);
+  };
+  ask('a', 6);
+  ask('b', 4);
+  ask('c', 50);
+  ask('d', 1);
+  assert.deepEqual(granted, ['a', 'b']);
+  budget.give(6);
+  await Promise.resolve();
+  assert.deepEqual(granted, ['a', 'b']);
+  budget.give(4);
+  await Promise.resolve();
+  assert.deepEqual(granted, ['a', 'b', 'c']);
+  budget.give(50);
+  await Promise.resolve();
+  assert.deepEqual(granted, ['a', 'b', 'c', 'd']);
 });
 
 test('batch statistics are per channel, with the unbiased deviation', () => {

@@ -4,7 +4,8 @@
 
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { decodeBf16, type StoredTensor } from '../storage.ts';
+import { fromBf16 } from '../bfloat16.ts';
+import type { StoredTensor } from '../storage.ts';
 import type { Native, Values } from './native.ts';
 
 type Held = StoredTensor & {
@@ -143,7 +144,7 @@ export class OnednnBackend extends MathBackendCPU {
 
 function hold(entry: Held, bits: Uint16Array): void {
   entry.bits = bits;
-  Object.defineProperty(entry, 'values', { get: () => decodeBf16(bits) });
+  Object.defineProperty(entry, 'values', { get: () => fromBf16(bits) });
 }
 
 /** The next of 64, 80, 96, 112, 128, 160, ...: a batch that is a little smaller takes the same memory. */

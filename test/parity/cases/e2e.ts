@@ -1,7 +1,7 @@
 // Two phases of training as real fastai ran them, step by step, through the product's own learner.
 
 import * as tf from '@tensorflow/tfjs-core';
-import { type FloatArray, readValues, tensorOf } from '../../../src/engine/storage.ts';
+import { type FloatArray, readValues, type Stored, tensorOf } from '../../../src/engine/storage.ts';
 import { fit } from '../../../src/learner/fit.ts';
 import { Learner } from '../../../src/learner/learner.ts';
 import { lrFind } from '../../../src/learner/lr-find.ts';
@@ -437,7 +437,7 @@ function sums(
   });
 }
 
-function trainLogits(model: Model, images: FloatArray, shape: number[]): FloatArray {
+function trainLogits(model: Model, images: Stored, shape: number[]): FloatArray {
   const kept = snapshot(model);
   const logits = tf.tidy(() => {
     const mode = { training: true, trainBatchNorm: () => true, dropoutKey: [] };

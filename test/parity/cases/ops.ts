@@ -243,7 +243,7 @@ function normalized(it: Op, report: Report) {
 
 function mixup(it: Op, report: Report) {
   const draws = it.beta_draws as unknown as number[];
-  const order = it.shuffle as unknown as number[];
+  const order = Uint32Array.from(it.shuffle as unknown as number[]);
   const labels = it.y as unknown as number[];
   const logits = it.logits as unknown as number[][];
   const lambdas = Float32Array.from(draws, (b) => Math.max(b, 1 - b));

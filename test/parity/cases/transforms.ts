@@ -1,7 +1,14 @@
 import { Transforms } from '../../../src/domain/data-options.ts';
+import { imageKernels } from '../../../src/engine/onednn/render.ts';
+import { renderNatively } from '../../../src/vision/render-native.ts';
 import { applyTransforms } from '../../../src/vision/transforms/apply-transforms.ts';
 import { getTransforms, type Transform } from '../../../src/vision/transforms/get-transforms.ts';
-import { affineOf, inOrder, type PaddingMode } from '../../../src/vision/transforms/plan.ts';
+import {
+  affineOf,
+  inOrder,
+  type PaddingMode,
+  planOf,
+} from '../../../src/vision/transforms/plan.ts';
 import {
   cropOffset,
   cropTarget,
@@ -20,6 +27,14 @@ type Listing = {
   train: { name: string; p: number; kwargs: Record<string, unknown> }[];
   train_sorted_execution_order: string[];
 };
+type PixelCase = {
+  name: string;
+  image: Hashed;
+  tfms: [string, Args][];
+  apply_kwargs: Kwargs;
+  out_shape: number[];
+  out: number[];
+};
 type Golden = {
   affine_matrices?: { tfm: string; args: Args; matrix: number[][] }[];
   symmetric_warp?: {
@@ -35,14 +50,7 @@ type Golden = {
     shape: number[];
     cases: { tfms: [string, Args][]; out: number[] }[];
   };
-  pixel_cases?: {
-    name: string;
-    image: Hashed;
-    tfms: [string, Args][];
-    apply_kwargs: Kwargs;
-    out_shape: number[];
-    out: number[];
-  }[];
+  pixel_cases?: PixelCase[];
   resize_targets?: { h: number; w: number; size: Size; method: string; resized: number[] }[];
   round_multiple?: { size: Size; mult: number; result: number[] }[];
   crop_offsets?: { in_size: number; out: number; pct: number; offset: number }[];
@@ -53,26 +61,12 @@ const pixels = { abs: 2e-5 };
 const exact = { abs: 1e-12 };
 
 export function transformCases(golden: Golden, report: Report): void {
-  for (const { name, image, tfms, apply_kwargs: kwargs, out_shape, out } of golden.pixel_cases ??
-    []) {
-    const { shape, values } = toNhwc({ ...tensorValues(image), shape: [1, ...image.shape] });
-    const [, h = 0, w = 0, channels = 0] = shape;
-    const result = applyTransforms({ pixels: values, h, w, channels }, tfms.map(transformOf), {
-      size: kwargs.size ?? null,
-      ...(kwargs.resize_method
-        ? { resizeMethod: kwargs.resize_method.toLowerCase() as ResizeMethod }
-        : {}),
-      ...(kwargs.padding_mode ? { paddingMode: kwargs.padding_mode } : {}),
-      ...(kwargs.mult ? { mult: kwargs.mult } : {}),
-    });
-    report.same(name, 'size', [channels, result.h, result.w], out_shape);
-    report.near(
-      name,
-      'pixels',
-      toNchw([1, result.h, result.w, channels], result.data),
-      out,
-      pixels,
-    );
+  for (const it of golden.pixel_cases ?? []) {
+    const { image, list, options } = pixelCase(it);
+    const { data, h, w } = applyTransforms(image, list, options);
+    const { channels } = image;
+    report.same(it.name, 'size', [channels, h, w], it.out_shape);
+    report.near(it.name, 'pixels', toNchw([1, h, w, channels], data), it.out, pixels);
   }
   for (const { tfm, args, matrix } of golden.affine_matrices ?? []) {
     const name = `affine ${tfm} ${JSON.stringify(args)}`;
@@ -99,6 +93,46 @@ export function transformCases(golden: Golden, report: Report): void {
   sizes(golden, report);
   for (const [name, listing] of Object.entries(golden.get_transforms ?? {}))
     lists(name, listing, report);
+}
+
+/** The same pixels from the engine's own renderer, where it has one. */
+export async function nativeTransformCases(golden: Golden, report: Report): Promise<void> {
+  const kernels = imageKernels();
+  if (!kernels) return;
+  for (const it of golden.pixel_cases ?? []) {
+    const { image, list, options } = pixelCase(it);
+    const plan = planOf(list, { ...options, inH: image.h, inW: image.w });
+    const [h, w] = plan.out;
+    const out = new Float32Array(h * w * 3);
+    await renderNatively(kernels, [inColour(image)], [plan], null, out);
+    // the kernel knows three channels only: of a grey image each is the one
+    const planes = toNchw([1, h, w, 3], out);
+    const got = Array.from(planes).slice(0, h * w * image.channels);
+    report.near(it.name, 'pixels', got, it.out, pixels);
+  }
+}
+
+function inColour({ pixels: given, h, w, channels }: ReturnType<typeof pixelCase>['image']) {
+  if (channels === 3) return { pixels: given, h, w };
+  return {
+    pixels: Float32Array.from({ length: h * w * 3 }, (_, i) => given[Math.floor(i / 3)]!),
+    h,
+    w,
+  };
+}
+
+function pixelCase({ image, tfms, apply_kwargs: kwargs }: PixelCase) {
+  const { shape, values } = toNhwc({ ...tensorValues(image), shape: [1, ...image.shape] });
+  const [, h = 0, w = 0, channels = 0] = shape;
+  const options = {
+    size: kwargs.size ?? null,
+    ...(kwargs.resize_method
+      ? { resizeMethod: kwargs.resize_method.toLowerCase() as ResizeMethod }
+      : {}),
+    ...(kwargs.padding_mode ? { paddingMode: kwargs.padding_mode } : {}),
+    ...(kwargs.mult ? { mult: kwargs.mult } : {}),
+  };
+  return { image: { pixels: values, h, w, channels }, list: tfms.map(transformOf), options };
 }
 
 function lighting({ lighting_extremes: golden }: Golden, report: Report): void {
