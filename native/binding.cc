@@ -10,57 +10,80 @@ namespace {
 
 using namespace onecycle;
 
+std::string list(std::initializer_list<int64_t> sizes) {
+  std::string text;
+  for (const int64_t size : sizes) text += (text.empty() ? "[" : ",") + std::to_string(size);
+  return text + "]";
+}
+
 ConvShape conv_shape(Args& a) {
   ConvShape s{};
   s.n = a.whole("n"), s.h = a.whole("h"), s.w = a.whole("w"), s.c = a.whole("c");
   s.kh = a.whole("kh"), s.kw = a.whole("kw"), s.o = a.whole("o");
   s.stride = a.whole("stride"), s.pad = a.whole("pad");
+  a.about(list({s.n, s.h, s.w, s.c}) + " * " + list({s.kh, s.kw, s.c, s.o}) + ", stride " + std::to_string(s.stride) +
+          ", pad " + std::to_string(s.pad));
+  if (s.n < 1 || s.c < 1 || s.kh < 1 || s.kw < 1 || s.o < 1) a.fail("shape", "sizes of at least 1");
   if (s.stride < 1 || s.h + 2 * s.pad < s.kh || s.w + 2 * s.pad < s.kw) a.fail("shape", "a filter that fits the image");
   return s;
 }
 int64_t x_size(const ConvShape& s) { return s.n * s.h * s.w * s.c; }
 int64_t f_size(const ConvShape& s) { return s.kh * s.kw * s.c * s.o; }
 int64_t y_size(const ConvShape& s) { return s.n * s.oh() * s.ow() * s.o; }
+Filter filter_of(Args& a, const ConvShape& s) {
+  const float* values = a.array(f_size(s), "filter");
+  const int64_t id = a.whole("filter id"), version = a.whole("filter version");
+  return {values, id, version};
+}
 
 void conv(Args& a) {
   const auto s = conv_shape(a);
   const bool relu = a.flag();
-  const float *x = a.array(x_size(s), "x"), *f = a.array(f_size(s), "filter");
+  const auto x = a.tensor(x_size(s), "x");
+  const auto filter = filter_of(a, s);
   const float* bias = a.array_or_null(s.o, "bias");
-  conv_forward(s, x, f, bias, relu, a.array(y_size(s), "y"));
+  conv_forward(s, x, filter, bias, relu, a.tensor(y_size(s), "y", x));
 }
 void conv_dx(Args& a) {
   const auto s = conv_shape(a);
-  const float *dy = a.array(y_size(s), "dy"), *f = a.array(f_size(s), "filter");
-  conv_input_grad(s, dy, f, a.array(x_size(s), "dx"));
+  const auto dy = a.tensor(y_size(s), "dy");
+  const auto filter = filter_of(a, s);
+  conv_input_grad(s, dy, filter, a.tensor(x_size(s), "dx", dy));
 }
 void conv_df(Args& a) {
   const auto s = conv_shape(a);
-  const float *x = a.array(x_size(s), "x"), *dy = a.array(y_size(s), "dy");
+  const auto x = a.tensor(x_size(s), "x"), dy = a.tensor(y_size(s), "dy", x);
   conv_filter_grad(s, x, dy, a.array(f_size(s), "dfilter"));
 }
 
-void bn(Args& a) {
+BatchNorm batch_norm_of(Args& a) {
   BatchNorm b{};
   b.rows = a.whole("rows"), b.channels = a.whole("channels");
+  a.about(list({b.rows, b.channels}));
+  if (b.rows < 1 || b.channels < 1) a.fail("shape", "at least one row and channel");
   b.training = a.flag(), b.update_running = a.flag(), b.relu = a.flag();
   b.momentum = static_cast<float>(a.number("momentum")), b.eps = static_cast<float>(a.number("eps"));
+  return b;
+}
+void bn(Args& a) {
+  const auto b = batch_norm_of(a);
   const int64_t size = b.rows * b.channels, c = b.channels;
-  const float *x = a.array(size, "x"), *gamma = a.array(c, "gamma"), *beta = a.array(c, "beta");
+  const auto x = a.tensor(size, "x");
+  const float *gamma = a.array(c, "gamma"), *beta = a.array(c, "beta");
   float *mean = a.array(c, "runningMean"), *var = a.array(c, "runningVar");
-  const float* residual = a.array_or_null(size, "residual");
-  float *y = a.array(size, "y"), *used = a.array(c, "mean"), *inverse = a.array(c, "inverseStd");
+  const auto residual = a.tensor_or_null(size, "residual", x), y = a.tensor(size, "y", x);
+  float *used = a.array(c, "mean"), *inverse = a.array(c, "inverseStd");
   batch_norm_forward(b, x, gamma, beta, mean, var, residual, y, used, inverse);
 }
 void bn_grad(Args& a) {
-  BatchNorm b{};
-  b.rows = a.whole("rows"), b.channels = a.whole("channels");
-  b.training = a.flag(), b.relu = a.flag();
+  const auto b = batch_norm_of(a);
   const int64_t size = b.rows * b.channels, c = b.channels;
-  const float *dy = a.array(size, "dy"), *x = a.array(size, "x"), *y = a.array(size, "y");
-  const float *gamma = a.array(c, "gamma"), *mean = a.array(c, "mean"), *inverse = a.array(c, "inverseStd");
-  float *dx = a.array(size, "dx"), *dgamma = a.array(c, "dgamma"), *dbeta = a.array(c, "dbeta");
-  batch_norm_backward(b, dy, x, y, gamma, mean, inverse, dx, dgamma, dbeta, a.array_or_null(size, "dresidual"));
+  const auto x = a.tensor(size, "x"), dy = a.tensor(size, "dy", x), y = a.tensor(size, "y", x);
+  const float *gamma = a.array(c, "gamma"), *beta = a.array(c, "beta");
+  const float *mean = a.array(c, "mean"), *inverse = a.array(c, "inverseStd");
+  const auto dx = a.tensor(size, "dx", x);
+  float *dgamma = a.array(c, "dgamma"), *dbeta = a.array(c, "dbeta");
+  batch_norm_backward(b, dy, x, y, gamma, beta, mean, inverse, dx, dgamma, dbeta, a.tensor_or_null(size, "dresidual", x));
 }
 
 PoolShape pool_shape(Args& a) {
@@ -68,48 +91,56 @@ PoolShape pool_shape(Args& a) {
   s.n = a.whole("n"), s.h = a.whole("h"), s.w = a.whole("w"), s.c = a.whole("c");
   s.size = a.whole("size"), s.stride = a.whole("stride"), s.pad = a.whole("pad");
   s.oh = a.whole("oh"), s.ow = a.whole("ow");
+  a.about(list({s.n, s.h, s.w, s.c}) + " by windows of " + std::to_string(s.size));
   if (s.stride < 1) a.fail("stride", "at least 1");
+  // the place of a maximum in its window is kept in a byte
+  if (s.size < 1 || s.size > 15) a.fail("size", "1 to 15");
   return s;
 }
 void max_pool(Args& a) {
   const auto s = pool_shape(a);
-  const float* x = a.array(s.n * s.h * s.w * s.c, "x");
   const int64_t size = s.n * s.oh * s.ow * s.c;
-  float* y = a.array(size, "y");
-  max_pool_forward(s, x, y, a.array(size, "places"));
+  const auto x = a.tensor(s.n * s.h * s.w * s.c, "x"), y = a.tensor(size, "y", x);
+  max_pool_forward(s, x, y, a.bytes(size, "places"));
 }
 void max_pool_grad(Args& a) {
   const auto s = pool_shape(a);
   const int64_t size = s.n * s.oh * s.ow * s.c;
-  const float *dy = a.array(size, "dy"), *places = a.array(size, "places");
-  max_pool_backward(s, dy, places, a.array(s.n * s.h * s.w * s.c, "dx"));
+  const auto dy = a.tensor(size, "dy");
+  const uint8_t* places = a.bytes(size, "places");
+  max_pool_backward(s, dy, places, a.tensor(s.n * s.h * s.w * s.c, "dx", dy));
 }
 void global_pool(Args& a) {
   const int64_t n = a.whole("n"), pixels = a.whole("pixels"), c = a.whole("c");
+  a.about(list({n, pixels, c}));
   const bool max = a.flag();
-  const float* x = a.array(n * pixels * c, "x");
+  const auto x = a.tensor(n * pixels * c, "x");
   float* y = a.array(n * c * (max ? 2 : 1), "y");
   global_pool_forward(n, pixels, c, max, x, y, a.array(max ? n * c : 0, "places"));
 }
 void global_pool_grad(Args& a) {
   const int64_t n = a.whole("n"), pixels = a.whole("pixels"), c = a.whole("c");
+  a.about(list({n, pixels, c}));
   const bool max = a.flag();
   const float *dy = a.array(n * c * (max ? 2 : 1), "dy"), *places = a.array(max ? n * c : 0, "places");
-  global_pool_backward(n, pixels, c, max, dy, places, a.array(n * pixels * c, "dx"));
+  global_pool_backward(n, pixels, c, max, dy, places, a.tensor(n * pixels * c, "dx"));
 }
 
 void linear(Args& a) {
   const int64_t n = a.whole("n"), in = a.whole("in"), out = a.whole("out");
+  a.about(list({n, in}) + " * " + list({out, in}));
   const float *x = a.array(n * in, "x"), *w = a.array(out * in, "weight"), *bias = a.array_or_null(out, "bias");
   linear_forward(n, in, out, x, w, bias, a.array(n * out, "y"));
 }
 void linear_dx(Args& a) {
   const int64_t n = a.whole("n"), in = a.whole("in"), out = a.whole("out");
+  a.about(list({n, in}) + " * " + list({out, in}));
   const float *dy = a.array(n * out, "dy"), *w = a.array(out * in, "weight");
   linear_input_grad(n, in, out, dy, w, a.array(n * in, "dx"));
 }
 void linear_dw(Args& a) {
   const int64_t n = a.whole("n"), in = a.whole("in"), out = a.whole("out");
+  a.about(list({n, in}) + " * " + list({out, in}));
   const float *dy = a.array(n * out, "dy"), *x = a.array(n * in, "x");
   linear_weight_grad(n, in, out, dy, x, a.array(out * in, "dw"));
 }
@@ -179,44 +210,52 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_kernel("adamw", adamw_kernel);
   add_kernel("add", [](Args& a) {
     const int64_t size = a.whole("size");
-    const float *x = a.array(size, "a"), *y = a.array(size, "b");
-    add(size, x, y, a.array(size, "y"));
+    const auto x = a.tensor(size, "a"), y = a.tensor(size, "b", x);
+    add(size, x, y, a.tensor(size, "y", x));
   });
   add_kernel("relu", [](Args& a) {
     const int64_t size = a.whole("size");
-    const float* x = a.array(size, "x");
-    relu(size, x, a.array(size, "y"));
+    const auto x = a.tensor(size, "x");
+    relu(size, x, a.tensor(size, "y", x));
   });
   add_kernel("reluGrad", [](Args& a) {
     const int64_t size = a.whole("size");
-    const float *dy = a.array(size, "dy"), *y = a.array(size, "y");
-    relu_grad(size, dy, y, a.array(size, "dx"));
+    const auto dy = a.tensor(size, "dy"), y = a.tensor(size, "y", dy);
+    relu_grad(size, dy, y, a.tensor(size, "dx", dy));
   });
   add_kernel("dropout", [](Args& a) {
     const int64_t size = a.whole("size");
     const double p = a.number("p");
     const auto seed = static_cast<uint32_t>(a.whole("seed"));
-    const float* x = a.array(size, "x");
-    dropout(size, x, p, seed, a.array(size, "y"));
+    const auto x = a.tensor(size, "x");
+    dropout(size, x, p, seed, a.tensor(size, "y", x));
   });
   add_kernel("concat", [](Args& a) {
     const int64_t rows = a.whole("rows"), ac = a.whole("ac"), bc = a.whole("bc");
-    const float *x = a.array(rows * ac, "a"), *y = a.array(rows * bc, "b");
-    concat(rows, ac, bc, x, y, a.array(rows * (ac + bc), "y"));
+    a.about(list({rows, ac}) + ", " + list({rows, bc}));
+    const auto x = a.tensor(rows * ac, "a"), y = a.tensor(rows * bc, "b", x);
+    concat(rows, ac, bc, x, y, a.tensor(rows * (ac + bc), "y", x));
   });
   add_kernel("channelSlice", [](Args& a) {
     const int64_t rows = a.whole("rows"), width = a.whole("width"), from = a.whole("from"), channels = a.whole("channels");
+    a.about(list({rows, width}));
     if (from + channels > width) a.fail("channels", "a slice inside the row");
-    const float* x = a.array(rows * width, "x");
-    channel_slice(rows, width, from, channels, x, a.array(rows * channels, "y"));
+    const auto x = a.tensor(rows * width, "x");
+    channel_slice(rows, width, from, channels, x, a.tensor(rows * channels, "y", x));
   });
   add_kernel("biasGrad", [](Args& a) {
     const int64_t rows = a.whole("rows"), channels = a.whole("channels");
-    const float* dy = a.array(rows * channels, "dy");
+    a.about(list({rows, channels}));
+    const auto dy = a.tensor(rows * channels, "dy");
     bias_grad(rows, channels, dy, a.array(channels, "db"));
   });
+  add_kernel("convert", [](Args& a) {
+    const int64_t size = a.whole("size");
+    const auto x = a.tensor(size, "x");
+    convert(size, x, a.tensor(size, "y"));
+  });
+  add_kernel("forgetFilter", [](Args& a) { forget_filter(a.whole("filter id")); });
   add_kernel("setThreads", [](Args& a) { omp_set_num_threads(static_cast<int>(a.whole("threads"))); });
-  add_kernel("setBf16", [](Args& a) { set_bf16(a.flag()); });
   add_kernel("setProfiling", [](Args& a) { profile().on = a.flag(), profile().kernels.clear(); });
   register_render(env, exports);
   exports.Set("profile", Napi::Function::New(env, profile_of, "profile"));

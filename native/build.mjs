@@ -1,5 +1,6 @@
 // Builds the addon into native/build. It says what it looked for and, when something is missing, the one
-// command that installs it. ONECYCLE_MARCH names the instruction set for a binary that travels.
+// command that installs it. ONECYCLE_MARCH names the instruction set for a binary that travels;
+// --sanitize builds for AddressSanitizer, for scripts/asan.mjs.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -33,6 +34,7 @@ cmake([
   '-DCMAKE_BUILD_TYPE=Release',
   `-DNODE_API_INCLUDE=${includes.join(';')}`,
   `-DONECYCLE_MARCH=-march=${march}`,
+  `-DONECYCLE_SANITIZE=${process.argv.includes('--sanitize') ? 'ON' : 'OFF'}`,
 ]);
 cmake(['--build', build, '-j', '2']);
 if (!existsSync(join(build, 'onecycle_native.node')))

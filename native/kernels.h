@@ -1,9 +1,12 @@
-// The kernels behind binding.cc: plain functions over float pointers, NHWC. They throw on failure.
+// The kernels behind binding.cc: plain functions over memory, NHWC. A Buffer is stored as float32 or bfloat16,
+// all buffers of one call alike; everything else is float32. They throw on failure.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "filter-cache.h"
 
 namespace onecycle {
 
@@ -20,11 +23,10 @@ struct ConvShape {
   int64_t ow() const { return (w + 2 * pad - kw) / stride + 1; }
 };
 
-void conv_forward(const ConvShape&, const float* x, const float* filter, const float* bias, bool relu, float* y);
-void conv_input_grad(const ConvShape&, const float* dy, const float* filter, float* dx);
-void conv_filter_grad(const ConvShape&, const float* x, const float* dy, float* dfilter);
-// convolutions multiply in bfloat16 from now on, where multiplies_bf16() says that the CPU can
-void set_bf16(bool on);
+void conv_forward(const ConvShape&, Buffer x, const Filter&, const float* bias, bool relu, Buffer y);
+void conv_input_grad(const ConvShape&, Buffer dy, const Filter&, Buffer dx);
+void conv_filter_grad(const ConvShape&, Buffer x, Buffer dy, float* dfilter);
+
 bool multiplies_bf16();
 std::string isa_name();
 std::string dnnl_version_name();
@@ -34,32 +36,36 @@ struct BatchNorm {
   bool training, update_running, relu;
   float momentum, eps;
 };
-void batch_norm_forward(const BatchNorm&, const float* x, const float* gamma, const float* beta,
-                        float* running_mean, float* running_var, const float* residual, float* y,
-                        float* mean, float* inverse_std);
-void batch_norm_backward(const BatchNorm&, const float* dy, const float* x, const float* y,
-                         const float* gamma, const float* mean, const float* inverse_std, float* dx,
-                         float* dgamma, float* dbeta, float* dresidual);
+/** residual.data may be null. */
+void batch_norm_forward(const BatchNorm&, Buffer x, const float* gamma, const float* beta, float* running_mean,
+                        float* running_var, Buffer residual, Buffer y, float* mean, float* inverse_std);
+/** dresidual.data is null where there was no residual; y is read only where there was one. */
+void batch_norm_backward(const BatchNorm&, Buffer dy, Buffer x, Buffer y, const float* gamma, const float* beta,
+                         const float* mean, const float* inverse_std, Buffer dx, float* dgamma, float* dbeta,
+                         Buffer dresidual);
 
 struct PoolShape {
   int64_t n, h, w, c, size, stride, pad, oh, ow;
 };
-void max_pool_forward(const PoolShape&, const float* x, float* y, float* places);
-void max_pool_backward(const PoolShape&, const float* dy, const float* places, float* dx);
-void global_pool_forward(int64_t n, int64_t pixels, int64_t c, bool max, const float* x, float* y, float* places);
-void global_pool_backward(int64_t n, int64_t pixels, int64_t c, bool max, const float* dy, const float* places, float* dx);
+void max_pool_forward(const PoolShape&, Buffer x, Buffer y, uint8_t* places);
+void max_pool_backward(const PoolShape&, Buffer dy, const uint8_t* places, Buffer dx);
+/** x of any storage, y float32. */
+void global_pool_forward(int64_t n, int64_t pixels, int64_t c, bool max, Buffer x, float* y, float* places);
+void global_pool_backward(int64_t n, int64_t pixels, int64_t c, bool max, const float* dy, const float* places, Buffer dx);
 
 void linear_forward(int64_t n, int64_t in, int64_t out, const float* x, const float* w, const float* bias, float* y);
 void linear_input_grad(int64_t n, int64_t in, int64_t out, const float* dy, const float* w, float* dx);
 void linear_weight_grad(int64_t n, int64_t in, int64_t out, const float* dy, const float* x, float* dw);
 
-void add(int64_t size, const float* a, const float* b, float* y);
-void relu(int64_t size, const float* x, float* y);
-void relu_grad(int64_t size, const float* dy, const float* y, float* dx);
-void dropout(int64_t size, const float* x, double p, uint32_t seed, float* y);
-void concat(int64_t rows, int64_t ac, int64_t bc, const float* a, const float* b, float* y);
-void channel_slice(int64_t rows, int64_t width, int64_t from, int64_t channels, const float* x, float* y);
-void bias_grad(int64_t rows, int64_t channels, const float* dy, float* db);
+void add(int64_t size, Buffer a, Buffer b, Buffer y);
+void relu(int64_t size, Buffer x, Buffer y);
+void relu_grad(int64_t size, Buffer dy, Buffer y, Buffer dx);
+void dropout(int64_t size, Buffer x, double p, uint32_t seed, Buffer y);
+void concat(int64_t rows, int64_t ac, int64_t bc, Buffer a, Buffer b, Buffer y);
+void channel_slice(int64_t rows, int64_t width, int64_t from, int64_t channels, Buffer x, Buffer y);
+void bias_grad(int64_t rows, int64_t channels, Buffer dy, float* db);
+/** From one storage to another. */
+void convert(int64_t size, Buffer x, Buffer y);
 
 void cross_entropy(int64_t n, int64_t classes, const float* logits, const float* targets, float* loss, float* log_p);
 void cross_entropy_grad(int64_t n, int64_t classes, float dy, const float* targets, const float* log_p, float* dx);

@@ -72,7 +72,7 @@ async function startOnednn(
   threads: number | null,
 ): Promise<EngineInfo> {
   const native = loadNative();
-  const bf16 = precision === 'bf16';
+  const bf16 = precision === 'bf16' || (precision === 'auto' && native.multipliesBf16);
   if (bf16 && !native.multipliesBf16) refuseBf16(`onednn on this CPU (${native.isa})`, precision);
   if (!onednnReady) {
     tf.copyRegisteredKernels('cpu', 'onednn');
@@ -82,8 +82,8 @@ async function startOnednn(
   }
   const used = threads ?? native.threadsMax;
   native.setThreads(used);
-  native.setBf16(bf16);
   await tf.setBackend('onednn');
+  (tf.backend() as OnednnBackend).precision = bf16 ? 'bf16' : 'f32';
   return {
     name: 'onednn',
     version: native.dnnlVersion,

@@ -2,14 +2,19 @@
 // precision says: float32, bfloat16 (onednn) or double (the referee, for parity with double figures).
 
 import * as tf from '@tensorflow/tfjs-core';
-import { fromBf16 } from './bfloat16.ts';
 
 export type FloatArray = Float32Array | Float64Array;
 /** Values as an engine stores them; a Uint16Array holds bfloat16, the upper half of a float32. */
 export type Stored = FloatArray | Uint16Array;
 
 /** What a CPU-like backend keeps for a tensor; `values` may be a getter that converts. */
-export type StoredTensor = { values: FloatArray; dtype: tf.DataType; refCount: number };
+export type StoredTensor = {
+  values: FloatArray;
+  dtype: tf.DataType;
+  refCount: number;
+  /** How often the values were changed in place. */
+  version?: number;
+};
 
 type CpuLikeBackend = { data: { get(dataId: object): StoredTensor } };
 
@@ -20,10 +25,11 @@ export function stored(tensor: tf.TensorInfo): StoredTensor {
 }
 
 /** A tensor over `values`, which it takes over; Float64Array stays double on the referee. */
-export function tensorOf<R extends tf.Rank>(given: Stored, shape: number[]): tf.Tensor<R> {
-  const values = given instanceof Uint16Array ? fromBf16(given) : given;
-  // BackendValues does not know Float64Array, the CPU kernels take any array of numbers
-  const dataId = tf.backend().write(values as Float32Array, shape, 'float32');
+export function tensorOf<R extends tf.Rank>(values: Stored, shape: number[]): tf.Tensor<R> {
+  const kept =
+    values instanceof Uint16Array && tf.getBackend() === 'cpu' ? decodeBf16(values) : values;
+  // BackendValues does not know these arrays; the CPU kernels take any of numbers, onednn knows bfloat16
+  const dataId = tf.backend().write(kept as unknown as Float32Array, shape, 'float32');
   const info = { dataId, shape, dtype: 'float32' as const };
   return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor<R>;
 }
@@ -49,7 +55,19 @@ export function writeValues(variable: tf.Variable, values: ArrayLike<number>): v
       `${variable.size} values expected for [${variable.shape}], got ${values.length}`,
     );
   }
-  const entry = stored(variable) as StoredTensor & { changed?: () => void };
-  entry.values.set(values);
-  entry.changed?.();
+  stored(variable).values.set(values);
+  markChanged(variable);
+}
+
+/** To be called when the values behind a tensor were changed in place: what was derived from them is old. */
+export function markChanged(tensor: tf.Tensor): void {
+  const entry = stored(tensor);
+  entry.version = (entry.version ?? 0) + 1;
+}
+
+/** bfloat16 to float32, exactly. */
+export function decodeBf16(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
+  return new Float32Array(words.buffer);
 }

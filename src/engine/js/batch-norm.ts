@@ -1,4 +1,4 @@
-import type { BatchNormAttrs, BatchNormGradAttrs } from '../ops/batch-norm.ts';
+import type { BatchNormAttrs } from '../ops/batch-norm.ts';
 import { type JsKernel, type JsTensor, need, zeros } from './kernel.ts';
 
 const forward: JsKernel = (inputs, attrs: BatchNormAttrs) => {
@@ -34,7 +34,7 @@ const forward: JsKernel = (inputs, attrs: BatchNormAttrs) => {
   return [y, usedMean, inverseStd];
 };
 
-const backward: JsKernel = (inputs, attrs: BatchNormGradAttrs) => {
+const backward: JsKernel = (inputs, attrs: BatchNormAttrs) => {
   const dy = need(inputs, 'dy').values;
   const x = need(inputs, 'x');
   const y = need(inputs, 'y').values;
@@ -63,7 +63,7 @@ const backward: JsKernel = (inputs, attrs: BatchNormGradAttrs) => {
     const shared = attrs.training ? (sums.dy[c]! + normal * sums.dyNormal[c]!) / rows : 0;
     dx.values[at] = gamma[c]! * inverseStd[c]! * (through(at) - shared);
   }
-  return [dx, dgamma, dbeta, dresidual];
+  return attrs.hasResidual ? [dx, dgamma, dbeta, dresidual] : [dx, dgamma, dbeta];
 };
 
 function running(inputs: Record<string, JsTensor | undefined>) {

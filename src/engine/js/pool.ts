@@ -1,59 +1,49 @@
-import {
-  type GlobalPoolAttrs,
-  type PoolAttrs,
-  type PoolGradAttrs,
-  poolShape,
-} from '../ops/pool.ts';
-import { type JsKernel, need, zeros } from './kernel.ts';
+import { type GlobalPoolAttrs, type PoolAttrs, poolShape } from '../ops/pool.ts';
+import { type JsKernel, type JsTensor, need, zeros } from './kernel.ts';
 
-/** `places`: the offset of each maximum in its window, row * size + column. */
-const maxPool: JsKernel = (inputs, attrs: PoolAttrs) => {
-  const x = need(inputs, 'x');
+/** Calls `visit` for each output with its offset and the offset of its maximum in x: the first, or a NaN. */
+function walk(x: JsTensor, attrs: PoolAttrs, visit: (at: number, from: number) => void): void {
   const { size, stride, pad } = attrs;
   const [n = 0, h = 0, w = 0, c = 0] = x.shape;
-  const shape = poolShape(x.shape, attrs);
-  const y = zeros(shape);
-  const places = zeros(shape);
-  const [, oh, ow] = shape;
+  const [, oh, ow] = poolShape(x.shape, attrs);
   let at = 0;
   for (let b = 0; b < n; b++)
     for (let p = 0; p < oh; p++)
       for (let q = 0; q < ow; q++)
         for (let k = 0; k < c; k++, at++) {
           let best = Number.NEGATIVE_INFINITY;
+          let from = -1;
           for (let r = 0; r < size; r++)
             for (let s = 0; s < size; s++) {
               const row = p * stride - pad + r;
               const column = q * stride - pad + s;
               if (row < 0 || row >= h || column < 0 || column >= w) continue;
-              const value = x.values[((b * h + row) * w + column) * c + k]!;
-              if (value > best || Number.isNaN(value)) {
-                best = value;
-                places.values[at] = r * size + s;
-              }
+              const here = ((b * h + row) * w + column) * c + k;
+              const value = x.values[here]!;
+              if (from >= 0 && !(value > best || Number.isNaN(value))) continue;
+              best = value;
+              from = here;
             }
-          y.values[at] = best;
+          visit(at, from);
         }
-  return [y, places];
+}
+
+const maxPool: JsKernel = (inputs, attrs: PoolAttrs) => {
+  const x = need(inputs, 'x');
+  const y = zeros(poolShape(x.shape, attrs));
+  walk(x, attrs, (at, from) => {
+    y.values[at] = x.values[from]!;
+  });
+  return y;
 };
 
-const maxPoolGradient: JsKernel = (inputs, attrs: PoolGradAttrs) => {
+const maxPoolGradient: JsKernel = (inputs, attrs: PoolAttrs) => {
+  const x = need(inputs, 'x');
   const dy = need(inputs, 'dy');
-  const places = need(inputs, 'places').values;
-  const { size, stride, pad, xShape } = attrs;
-  const dx = zeros(xShape);
-  const [n = 0, h = 0, w = 0, c = 0] = xShape;
-  const [, oh = 0, ow = 0] = dy.shape;
-  let at = 0;
-  for (let b = 0; b < n; b++)
-    for (let p = 0; p < oh; p++)
-      for (let q = 0; q < ow; q++)
-        for (let k = 0; k < c; k++, at++) {
-          const place = places[at]!;
-          const row = p * stride - pad + Math.floor(place / size);
-          const column = q * stride - pad + (place % size);
-          dx.values[((b * h + row) * w + column) * c + k]! += dy.values[at]!;
-        }
+  const dx = zeros(x.shape);
+  walk(x, attrs, (at, from) => {
+    dx.values[from]! += dy.values[at]!;
+  });
   return dx;
 };
 

@@ -1,7 +1,7 @@
 // The native kernels under the names of their ops; everything else is TF.js's own CPU code.
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchNormAttrs, BatchNormGradAttrs } from '../ops/batch-norm.ts';
+import type { BatchNormAttrs } from '../ops/batch-norm.ts';
 import {
   type ConvAttrs,
   type ConvFilterAttrs,
@@ -9,14 +9,9 @@ import {
   convShape,
 } from '../ops/conv.ts';
 import type { DropoutAttrs } from '../ops/dropout.ts';
-import {
-  type GlobalPoolAttrs,
-  type PoolAttrs,
-  type PoolGradAttrs,
-  poolShape,
-} from '../ops/pool.ts';
+import { type GlobalPoolAttrs, type PoolAttrs, poolShape } from '../ops/pool.ts';
 import type { OnednnBackend } from './backend.ts';
-import type { ConvArgs, PoolArgs } from './native.ts';
+import type { BatchNormArgs, ConvArgs, PoolArgs } from './native.ts';
 
 type Infos = Record<string, tf.TensorInfo>;
 type Kernel = (
@@ -35,6 +30,11 @@ const poolArgs = (x: number[], attrs: PoolAttrs): PoolArgs => {
   const [, oh, ow] = poolShape(x, attrs);
   return [n, h, w, c, attrs.size, attrs.stride, attrs.pad, oh, ow];
 };
+const batchNormArgs = (x: tf.TensorInfo, attrs: BatchNormAttrs): BatchNormArgs => {
+  const { training, updateRunning, relu, momentum, eps } = attrs;
+  const channels = x.shape.at(-1) ?? 1;
+  return [sizeOf(x) / channels, channels, training, updateRunning, relu, momentum, eps];
+};
 const sizeOf = (info: tf.TensorInfo) => tf.util.sizeFromShape(info.shape);
 
 /** The input of that name; ops check what they pass, so a missing one is a bug. */
@@ -50,96 +50,90 @@ const kernels: Record<string, Kernel> = {
     const y = b.make(convShape(x.shape, filter.shape, attrs));
     const bias = inputs.bias ? b.floats(inputs.bias) : null;
     const shape = convArgs(x.shape, filter.shape, attrs);
-    b.native.conv(...shape, attrs.relu, b.floats(x), b.floats(filter), bias, y.values);
+    b.native.conv(...shape, attrs.relu, b.values(x), ...b.filter(filter), bias, y.values);
     return y.info;
   },
   OcConvInputGrad(inputs, attrs: ConvInputAttrs, b) {
     const [dy, filter] = [need(inputs, 'dy'), need(inputs, 'filter')];
     const dx = b.make(attrs.xShape);
     const shape = convArgs(attrs.xShape, filter.shape, attrs);
-    b.native.convInputGrad(...shape, b.floats(dy), b.floats(filter), dx.values);
+    b.native.convInputGrad(...shape, b.values(dy), ...b.filter(filter), dx.values);
     return dx.info;
   },
   OcConvFilterGrad(inputs, attrs: ConvFilterAttrs, b) {
     const [dy, x] = [need(inputs, 'dy'), need(inputs, 'x')];
-    const df = b.make(attrs.filterShape);
+    const df = b.makeFloats(attrs.filterShape);
     const shape = convArgs(x.shape, attrs.filterShape, attrs);
-    b.native.convFilterGrad(...shape, b.floats(x), b.floats(dy), df.values);
+    b.native.convFilterGrad(...shape, b.values(x), b.values(dy), df.values);
     return df.info;
   },
   OcBiasGrad(inputs, _attrs, b) {
     const dy = need(inputs, 'dy');
     const channels = dy.shape.at(-1) ?? 1;
-    const db = b.make([channels]);
-    b.native.biasGrad(sizeOf(dy) / channels, channels, b.floats(dy), db.values);
+    const db = b.makeFloats([channels]);
+    b.native.biasGrad(sizeOf(dy) / channels, channels, b.values(dy), db.values);
     return db.info;
   },
   OcBatchNorm(inputs, attrs: BatchNormAttrs, b) {
     const x = need(inputs, 'x');
     const channels = x.shape.at(-1) ?? 1;
-    const [y, mean, inverseStd] = [b.make(x.shape), b.make([channels]), b.make([channels])];
+    const y = b.make(x.shape);
+    const [mean, inverseStd] = [b.makeFloats([channels]), b.makeFloats([channels])];
     b.native.batchNorm(
-      sizeOf(x) / channels,
-      channels,
-      attrs.training,
-      attrs.updateRunning,
-      attrs.relu,
-      attrs.momentum,
-      attrs.eps,
-      b.floats(x),
+      ...batchNormArgs(x, attrs),
+      b.values(x),
       b.floats(need(inputs, 'gamma')),
       b.floats(need(inputs, 'beta')),
       b.floats(need(inputs, 'runningMean')),
       b.floats(need(inputs, 'runningVar')),
-      inputs.residual ? b.floats(inputs.residual) : null,
+      inputs.residual ? b.values(inputs.residual) : null,
       y.values,
       mean.values,
       inverseStd.values,
     );
     return [y.info, mean.info, inverseStd.info];
   },
-  OcBatchNormGrad(inputs, attrs: BatchNormGradAttrs, b) {
+  OcBatchNormGrad(inputs, attrs: BatchNormAttrs, b) {
     const x = need(inputs, 'x');
     const channels = x.shape.at(-1) ?? 1;
-    const [dx, dgamma, dbeta] = [b.make(x.shape), b.make([channels]), b.make([channels])];
-    const dresidual = b.make(attrs.hasResidual ? x.shape : [0]);
+    const [dgamma, dbeta] = [b.makeFloats([channels]), b.makeFloats([channels])];
+    const dx = b.make(x.shape);
+    const dresidual = attrs.hasResidual ? b.make(x.shape) : null;
     b.native.batchNormGrad(
-      sizeOf(x) / channels,
-      channels,
-      attrs.training,
-      attrs.relu,
-      b.floats(need(inputs, 'dy')),
-      b.floats(x),
-      b.floats(need(inputs, 'y')),
+      ...batchNormArgs(x, attrs),
+      b.values(x),
+      b.values(need(inputs, 'dy')),
+      b.values(need(inputs, 'y')),
       b.floats(need(inputs, 'gamma')),
+      b.floats(need(inputs, 'beta')),
       b.floats(need(inputs, 'mean')),
       b.floats(need(inputs, 'inverseStd')),
       dx.values,
       dgamma.values,
       dbeta.values,
-      attrs.hasResidual ? dresidual.values : null,
+      dresidual?.values ?? null,
     );
-    return [dx.info, dgamma.info, dbeta.info, dresidual.info];
+    const gradients = [dx.info, dgamma.info, dbeta.info];
+    return dresidual ? [...gradients, dresidual.info] : gradients;
   },
   OcMaxPool(inputs, attrs: PoolAttrs, b) {
     const x = need(inputs, 'x');
-    const shape = poolShape(x.shape, attrs);
-    const [y, places] = [b.make(shape), b.make(shape)];
-    b.native.maxPool(...poolArgs(x.shape, attrs), b.floats(x), y.values, places.values);
-    return [y.info, places.info];
+    const y = b.make(poolShape(x.shape, attrs));
+    const places = b.makePlaces(y.info);
+    b.native.maxPool(...poolArgs(x.shape, attrs), b.values(x), y.values, places);
+    return y.info;
   },
-  OcMaxPoolGrad(inputs, attrs: PoolGradAttrs, b) {
-    const [dy, places] = [need(inputs, 'dy'), need(inputs, 'places')];
-    const dx = b.make(attrs.xShape);
-    const shape = poolArgs(attrs.xShape, attrs);
-    b.native.maxPoolGrad(...shape, b.floats(dy), b.floats(places), dx.values);
+  OcMaxPoolGrad(inputs, attrs: PoolAttrs, b) {
+    const [dy, x, y] = [need(inputs, 'dy'), need(inputs, 'x'), need(inputs, 'y')];
+    const dx = b.make(x.shape);
+    b.native.maxPoolGrad(...poolArgs(x.shape, attrs), b.values(dy), b.places(y), dx.values);
     return dx.info;
   },
   OcGlobalPool(inputs, { max }: GlobalPoolAttrs, b) {
     const x = need(inputs, 'x');
     const [n = 0, h = 0, w = 0, c = 0] = x.shape;
-    const [y, places] = [b.make([n, max ? 2 * c : c]), b.make([n, max ? c : 0])];
-    b.native.globalPool(n, h * w, c, max, b.floats(x), y.values, places.values);
+    const [y, places] = [b.makeFloats([n, max ? 2 * c : c]), b.makeFloats([n, max ? c : 0])];
+    b.native.globalPool(n, h * w, c, max, b.values(x), y.values, places.values);
     return [y.info, places.info];
   },
   OcGlobalPoolGrad(inputs, attrs: GlobalPoolAttrs & { xShape: number[] }, b) {
@@ -153,7 +147,7 @@ const kernels: Record<string, Kernel> = {
     const [x, weight] = [need(inputs, 'x'), need(inputs, 'weight')];
     const [n = 0, inC = 0] = x.shape;
     const outC = weight.shape[0] ?? 0;
-    const y = b.make([n, outC]);
+    const y = b.makeFloats([n, outC]);
     const bias = inputs.bias ? b.floats(inputs.bias) : null;
     b.native.linear(n, inC, outC, b.floats(x), b.floats(weight), bias, y.values);
     return y.info;
@@ -162,7 +156,7 @@ const kernels: Record<string, Kernel> = {
     const [dy, weight] = [need(inputs, 'dy'), need(inputs, 'weight')];
     const [outC = 0, inC = 0] = weight.shape;
     const n = dy.shape[0] ?? 0;
-    const dx = b.make([n, inC]);
+    const dx = b.makeFloats([n, inC]);
     b.native.linearInputGrad(n, inC, outC, b.floats(dy), b.floats(weight), dx.values);
     return dx.info;
   },
@@ -170,14 +164,14 @@ const kernels: Record<string, Kernel> = {
     const [dy, x] = [need(inputs, 'dy'), need(inputs, 'x')];
     const [n = 0, inC = 0] = x.shape;
     const outC = dy.shape[1] ?? 0;
-    const dw = b.make([outC, inC]);
+    const dw = b.makeFloats([outC, inC]);
     b.native.linearWeightGrad(n, inC, outC, b.floats(dy), b.floats(x), dw.values);
     return dw.info;
   },
   OcCrossEntropy(inputs, _attrs, b) {
     const [logits, targets] = [need(inputs, 'logits'), need(inputs, 'targets')];
     const [n = 0, classes = 0] = logits.shape;
-    const [loss, logP] = [b.make([]), b.make(logits.shape)];
+    const [loss, logP] = [b.makeFloats([]), b.makeFloats(logits.shape)];
     b.native.crossEntropy(
       n,
       classes,
@@ -191,7 +185,7 @@ const kernels: Record<string, Kernel> = {
   OcCrossEntropyGrad(inputs, _attrs, b) {
     const [targets, logP] = [need(inputs, 'targets'), need(inputs, 'logProbabilities')];
     const [n = 0, classes = 0] = targets.shape;
-    const dx = b.make(targets.shape);
+    const dx = b.makeFloats(targets.shape);
     const dy = b.floats(need(inputs, 'dy'))[0] ?? Number.NaN;
     b.native.crossEntropyGrad(n, classes, dy, b.floats(targets), b.floats(logP), dx.values);
     return dx.info;
@@ -199,26 +193,26 @@ const kernels: Record<string, Kernel> = {
   OcRelu(inputs, _attrs, b) {
     const x = need(inputs, 'x');
     const y = b.make(x.shape);
-    b.native.relu(sizeOf(x), b.floats(x), y.values);
+    b.native.relu(sizeOf(x), b.values(x), y.values);
     return y.info;
   },
   OcReluGrad(inputs, _attrs, b) {
     const [dy, y] = [need(inputs, 'dy'), need(inputs, 'y')];
     const dx = b.make(dy.shape);
-    b.native.reluGrad(sizeOf(dy), b.floats(dy), b.floats(y), dx.values);
+    b.native.reluGrad(sizeOf(dy), b.values(dy), b.values(y), dx.values);
     return dx.info;
   },
   OcDropout(inputs, { p, seed }: DropoutAttrs, b) {
     const x = need(inputs, 'x');
     const y = b.make(x.shape);
-    b.native.dropout(sizeOf(x), p, seed, b.floats(x), y.values);
+    b.native.dropout(sizeOf(x), p, seed, b.values(x), y.values);
     return y.info;
   },
   OcConcat(inputs, _attrs, b) {
     const [first, second] = [need(inputs, 'a'), need(inputs, 'b')];
     const [ac, bc] = [first.shape.at(-1) ?? 1, second.shape.at(-1) ?? 1];
     const y = b.make([...first.shape.slice(0, -1), ac + bc]);
-    b.native.concat(sizeOf(first) / ac, ac, bc, b.floats(first), b.floats(second), y.values);
+    b.native.concat(sizeOf(first) / ac, ac, bc, b.values(first), b.values(second), y.values);
     return y.info;
   },
   OcChannelSlice(inputs, attrs: { from: number; channels: number }, b) {
@@ -226,7 +220,7 @@ const kernels: Record<string, Kernel> = {
     const { from, channels } = attrs;
     const width = x.shape.at(-1) ?? 1;
     const y = b.make([...x.shape.slice(0, -1), channels]);
-    b.native.channelSlice(sizeOf(x) / width, width, from, channels, b.floats(x), y.values);
+    b.native.channelSlice(sizeOf(x) / width, width, from, channels, b.values(x), y.values);
     return y.info;
   },
 };
@@ -239,8 +233,17 @@ export function registerOnednnKernels(backendName: string): void {
     tf.registerKernel({
       kernelName,
       backendName,
-      kernelFunc: ({ inputs, backend, attrs }) =>
-        kernel(inputs as Infos, (attrs ?? {}) as never, backend as OnednnBackend),
+      kernelFunc: ({ inputs, backend, attrs }) => {
+        try {
+          return kernel(inputs as Infos, (attrs ?? {}) as never, backend as OnednnBackend);
+        } catch (cause) {
+          const shapes = Object.entries(inputs as Infos).map(
+            ([name, t]) => `${name} [${t?.shape}]`,
+          );
+          const { message } = cause as Error;
+          throw new Error(`${kernelName} of ${shapes.join(', ')}: ${message}`, { cause });
+        }
+      },
     });
   }
   // the tape adds gradients of a tensor that was used twice, as every residual is
@@ -256,7 +259,7 @@ export function registerOnednnKernels(backendName: string): void {
         a?.dtype === 'float32' && b?.dtype === 'float32' && tf.util.arraysEqual(a.shape, b.shape);
       if (!a || !b || !plain) return general.kernelFunc(call);
       const y = backend.make(a.shape);
-      backend.native.add(sizeOf(a), backend.floats(a), backend.floats(b), y.values);
+      backend.native.add(sizeOf(a), backend.values(a), backend.values(b), y.values);
       return y.info;
     },
   });

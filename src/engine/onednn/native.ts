@@ -4,8 +4,13 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { problem } from '../../domain/problem.ts';
 
+/** What a tensor is stored as: float32, or bfloat16. All tensors of a call must be alike. */
+export type Values = Float32Array | Uint16Array;
 type F = Float32Array;
+type V = Values;
 type N = number;
+/** A filter's values, who it is and which of its versions, by which its reordered forms are kept. */
+type Filter = [filter: F, id: N, version: N];
 
 export type Native = {
   isa: string;
@@ -17,63 +22,61 @@ export type Native = {
   profile(): Record<string, { calls: number; seconds: number }>;
   /** Whether the CPU multiplies bfloat16 natively. */
   multipliesBf16: boolean;
-  /** Convolutions multiply in bfloat16 from now on, and sum in float32. */
-  setBf16(on: boolean): void;
   /** An ArrayBuffer aligned to a cache line, outside the JavaScript heap. */
   allocate(bytes: N): ArrayBuffer;
-  conv(...shape: [...ConvArgs, relu: boolean, x: F, filter: F, bias: F | null, y: F]): void;
-  convInputGrad(...args: [...ConvArgs, dy: F, filter: F, dx: F]): void;
-  convFilterGrad(...args: [...ConvArgs, x: F, dy: F, df: F]): void;
+  conv(...args: [...ConvArgs, relu: boolean, x: V, ...Filter, bias: F | null, y: V]): void;
+  convInputGrad(...args: [...ConvArgs, dy: V, ...Filter, dx: V]): void;
+  convFilterGrad(...args: [...ConvArgs, x: V, dy: V, df: F]): void;
+  /** A filter is gone: its reordered forms may go too. */
+  forgetFilter(id: N): void;
   batchNorm(
-    rows: N,
-    channels: N,
-    training: boolean,
-    updateRunning: boolean,
-    relu: boolean,
-    momentum: N,
-    eps: N,
-    x: F,
-    gamma: F,
-    beta: F,
-    runningMean: F,
-    runningVar: F,
-    residual: F | null,
-    y: F,
-    mean: F,
-    inverseStd: F,
+    ...args: [
+      ...BatchNormArgs,
+      x: V,
+      gamma: F,
+      beta: F,
+      runningMean: F,
+      runningVar: F,
+      residual: V | null,
+      y: V,
+      mean: F,
+      inverseStd: F,
+    ]
   ): void;
   batchNormGrad(
-    rows: N,
-    channels: N,
-    training: boolean,
-    relu: boolean,
-    dy: F,
-    x: F,
-    y: F,
-    gamma: F,
-    mean: F,
-    inverseStd: F,
-    dx: F,
-    dgamma: F,
-    dbeta: F,
-    dresidual: F | null,
+    ...args: [
+      ...BatchNormArgs,
+      x: V,
+      dy: V,
+      y: V,
+      gamma: F,
+      beta: F,
+      mean: F,
+      inverseStd: F,
+      dx: V,
+      dgamma: F,
+      dbeta: F,
+      dresidual: V | null,
+    ]
   ): void;
-  maxPool(...args: [...PoolArgs, x: F, y: F, places: F]): void;
-  maxPoolGrad(...args: [...PoolArgs, dy: F, places: F, dx: F]): void;
-  globalPool(n: N, pixels: N, c: N, max: boolean, x: F, y: F, places: F): void;
-  globalPoolGrad(n: N, pixels: N, c: N, max: boolean, dy: F, places: F, dx: F): void;
+  maxPool(...args: [...PoolArgs, x: V, y: V, places: Uint8Array]): void;
+  maxPoolGrad(...args: [...PoolArgs, dy: V, places: Uint8Array, dx: V]): void;
+  globalPool(n: N, pixels: N, c: N, max: boolean, x: V, y: F, places: F): void;
+  globalPoolGrad(n: N, pixels: N, c: N, max: boolean, dy: F, places: F, dx: V): void;
   linear(n: N, inC: N, outC: N, x: F, weight: F, bias: F | null, y: F): void;
   linearInputGrad(n: N, inC: N, outC: N, dy: F, weight: F, dx: F): void;
   linearWeightGrad(n: N, inC: N, outC: N, dy: F, x: F, dw: F): void;
   crossEntropy(n: N, classes: N, logits: F, targets: F, loss: F, logProbabilities: F): void;
   crossEntropyGrad(n: N, classes: N, dy: N, targets: F, logProbabilities: F, dx: F): void;
-  add(size: N, a: F, b: F, y: F): void;
-  relu(size: N, x: F, y: F): void;
-  reluGrad(size: N, dy: F, y: F, dx: F): void;
-  dropout(size: N, p: N, seed: N, x: F, y: F): void;
-  concat(rows: N, ac: N, bc: N, a: F, b: F, y: F): void;
-  channelSlice(rows: N, width: N, from: N, channels: N, x: F, y: F): void;
-  biasGrad(rows: N, channels: N, dy: F, db: F): void;
+  add(size: N, a: V, b: V, y: V): void;
+  relu(size: N, x: V, y: V): void;
+  reluGrad(size: N, dy: V, y: V, dx: V): void;
+  dropout(size: N, p: N, seed: N, x: V, y: V): void;
+  concat(rows: N, ac: N, bc: N, a: V, b: V, y: V): void;
+  channelSlice(rows: N, width: N, from: N, channels: N, x: V, y: V): void;
+  biasGrad(rows: N, channels: N, dy: V, db: F): void;
+  /** From one storage to another. */
+  convert(size: N, from: V, to: V): void;
   /** `tensors` is flat: p, g, m, v of each. */
   adamw(
     lr: N,
@@ -88,6 +91,15 @@ export type Native = {
   ): void;
 };
 export type ConvArgs = [n: N, h: N, w: N, c: N, kh: N, kw: N, o: N, stride: N, pad: N];
+export type BatchNormArgs = [
+  rows: N,
+  channels: N,
+  training: boolean,
+  updateRunning: boolean,
+  relu: boolean,
+  momentum: N,
+  eps: N,
+];
 export type PoolArgs = [n: N, h: N, w: N, c: N, size: N, stride: N, pad: N, oh: N, ow: N];
 
 /** @throws Problem `engine_unavailable` when the addon is not built or does not load */

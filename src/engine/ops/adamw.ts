@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type AdamStep, adamwStep, corrections } from '../../training/adamw.ts';
 import { OnednnBackend } from '../onednn/backend.ts';
-import { type FloatArray, stored } from '../storage.ts';
+import { type FloatArray, markChanged, stored } from '../storage.ts';
 
 /** A layer group: `decay` are weights, `noDecay` batch-norm parameters and biases (fastai split_no_wd_params). */
 export type ParameterGroup = { decay: tf.Variable[]; noDecay: tf.Variable[] };
@@ -44,6 +44,7 @@ export class AdamW {
           const moments = this.momentsOf(variable);
           moments.t += 1;
           const list = byStep.get(moments.t) ?? [];
+          markChanged(variable);
           list.push({ p: stored(variable).values, g: stored(grad).values, ...moments });
           byStep.set(moments.t, list);
         }

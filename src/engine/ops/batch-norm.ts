@@ -24,7 +24,6 @@ export type BatchNormAttrs = {
   relu: boolean;
   hasResidual: boolean;
 };
-export type BatchNormGradAttrs = Pick<BatchNormAttrs, 'training' | 'relu' | 'hasResidual'>;
 
 /**
  * relu?(bn(x) + residual?) over the last axis of [N,H,W,C] or [N,C], with PyTorch's semantics: the biased
@@ -72,11 +71,10 @@ tf.registerGradient({
       tf.Tensor1D,
       tf.Tensor1D,
     ];
-    const { training, relu, hasResidual } = attrs as unknown as BatchNormAttrs;
-    const gradAttrs: BatchNormGradAttrs = { training, relu, hasResidual };
+    const { hasResidual } = attrs as unknown as BatchNormAttrs;
     const inputs = { dy, x, gamma, beta, y, mean, inverseStd };
-    const [dx, dgamma, dbeta, dresidual] = shareGradients(4, () =>
-      tf.engine().runKernel<tf.Tensor[]>('OcBatchNormGrad', inputs, gradAttrs),
+    const [dx, dgamma, dbeta, dresidual] = shareGradients(hasResidual ? 4 : 3, () =>
+      tf.engine().runKernel<tf.Tensor[]>('OcBatchNormGrad', inputs, attrs),
     );
     const statistic = () => {
       throw new Error('batchNorm: running statistics have no gradient');

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 export type PoolAttrs = { size: number; stride: number; pad: number; ceil: boolean };
-export type PoolGradAttrs = PoolAttrs & { xShape: number[] };
 export type GlobalPoolAttrs = { max: boolean };
 
 /** Max pooling, NHWC, padded symmetrically; the first maximum in row-major order takes the gradient. */
@@ -11,9 +10,7 @@ export function maxPool(
 ): tf.Tensor4D {
   const attrs: PoolAttrs = { ceil: false, ...options };
   poolShape(x.shape, attrs);
-  // behind y: the place of each maximum in its window
-  const [y] = tf.engine().runKernel<tf.Tensor4D[]>('OcMaxPool', { x }, attrs);
-  return y as tf.Tensor4D;
+  return tf.engine().runKernel('OcMaxPool', { x }, attrs);
 }
 
 /** Output shape, PyTorch's rule: with `ceil`, a window must begin inside the image or its left padding. */
@@ -50,12 +47,11 @@ function globalPool(x: tf.Tensor4D, attrs: GlobalPoolAttrs): tf.Tensor2D {
 tf.registerGradient({
   kernelName: 'OcMaxPool',
   inputsToSave: ['x'],
-  outputsToSave: [false, true],
-  gradFunc: (dys, saved, attrs) => {
-    const dy = (dys as tf.Tensor[])[0] as tf.Tensor;
-    const [x, places] = saved as [tf.Tensor4D, tf.Tensor4D];
-    const gradAttrs: PoolGradAttrs = { ...(attrs as unknown as PoolAttrs), xShape: x.shape };
-    return { x: () => tf.engine().runKernel('OcMaxPoolGrad', { dy, places }, gradAttrs) };
+  outputsToSave: [true],
+  gradFunc: (dy, saved, attrs) => {
+    const [x, y] = saved as [tf.Tensor4D, tf.Tensor4D];
+    const inputs = { dy: dy as tf.Tensor, x, y };
+    return { x: () => tf.engine().runKernel('OcMaxPoolGrad', inputs, attrs) };
   },
 });
 

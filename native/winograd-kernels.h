@@ -1,0 +1,317 @@
+// The kernels of winograd.h for one storage type, with AVX-512 intrinsics. The files that include this are
+// compiled for AVX-512 whatever the rest is compiled for, so nothing here may instantiate what another file
+// could share: no std, everything internal.
+#pragma once
+#include <immintrin.h>
+#include <omp.h>
+
+#include "winograd.h"
+
+namespace onecycle {
+namespace {
+
+using vec = __m512;
+constexpr int points = 36;
+constexpr int64_t panel = 64;  // outputs that a panel of a packed filter holds, four vectors
+
+// a = 2/3, b = 3/2, so that ab = 1
+constexpr float a1 = 2.f / 3, a2 = 4.f / 9, a3 = 8.f / 27;
+constexpr float b1 = 1.5f, b2 = 2.25f, b3 = 3.375f;
+constexpr float s2 = a2 + b2;
+constexpr float fa = 1.f / (2 * a2 * (a2 - b2)), fb = 1.f / (2 * b2 * (b2 - a2));
+
+inline vec splat(float v) { return _mm512_set1_ps(v); }
+inline vec fma(vec x, vec y, vec z) { return _mm512_fmadd_ps(x, y, z); }
+inline vec fnma(vec x, vec y, vec z) { return _mm512_fnmadd_ps(x, y, z); }
+inline vec add(vec x, vec y) { return _mm512_add_ps(x, y); }
+inline vec sub(vec x, vec y) { return _mm512_sub_ps(x, y); }
+inline vec mul(vec x, vec y) { return _mm512_mul_ps(x, y); }
+
+// B^T d, six values to six
+inline void input_transform(const vec d[6], vec v[6]) {
+  v[0] = fnma(splat(s2), d[2], add(d[0], d[4]));
+  v[5] = fnma(splat(s2), d[3], add(d[1], d[5]));
+  const vec even_a = fnma(splat(b2), d[2], d[4]), odd_a = fnma(splat(b1), d[1], mul(splat(a1), d[3]));
+  const vec even_b = fnma(splat(a2), d[2], d[4]), odd_b = fnma(splat(a1), d[1], mul(splat(b1), d[3]));
+  v[1] = add(even_a, odd_a);
+  v[2] = sub(even_a, odd_a);
+  v[3] = add(even_b, odd_b);
+  v[4] = sub(even_b, odd_b);
+}
+// A^T m, six products to four outputs
+inline void output_transform(const vec m[6], vec y[4]) {
+  const vec plus_a = add(m[1], m[2]), minus_a = sub(m[1], m[2]);
+  const vec plus_b = add(m[3], m[4]), minus_b = sub(m[3], m[4]);
+  y[0] = add(m[0], add(plus_a, plus_b));
+  y[1] = fma(splat(a1), minus_a, mul(splat(b1), minus_b));
+  y[2] = fma(splat(a2), plus_a, mul(splat(b2), plus_b));
+  y[3] = fma(splat(a3), minus_a, fma(splat(b3), minus_b, m[5]));
+}
+// A d, four gradients of outputs to six
+inline void gradient_transform(const vec d[4], vec v[6]) {
+  v[0] = d[0];
+  v[5] = d[3];
+  const vec even_a = fma(splat(a2), d[2], d[0]), odd_a = fma(splat(a3), d[3], mul(splat(a1), d[1]));
+  const vec even_b = fma(splat(b2), d[2], d[0]), odd_b = fma(splat(b3), d[3], mul(splat(b1), d[1]));
+  v[1] = add(even_a, odd_a);
+  v[2] = sub(even_a, odd_a);
+  v[3] = add(even_b, odd_b);
+  v[4] = sub(even_b, odd_b);
+}
+// G g, three taps to six
+inline void filter_transform(const vec g[3], vec u[6]) {
+  u[0] = g[0];
+  u[5] = g[2];
+  const vec even_a = mul(splat(fa), fma(splat(a2), g[2], g[0])), odd_a = mul(splat(fa * a1), g[1]);
+  const vec even_b = mul(splat(fb), fma(splat(b2), g[2], g[0])), odd_b = mul(splat(fb * b1), g[1]);
+  u[1] = add(even_a, odd_a);
+  u[2] = sub(even_a, odd_a);
+  u[3] = add(even_b, odd_b);
+  u[4] = sub(even_b, odd_b);
+}
+// G^T m, six sums to the gradients of three taps
+inline void tap_transform(const vec m[6], vec g[3]) {
+  const vec plus_a = mul(splat(fa), add(m[1], m[2])), minus_a = mul(splat(fa), sub(m[1], m[2]));
+  const vec plus_b = mul(splat(fb), add(m[3], m[4])), minus_b = mul(splat(fb), sub(m[3], m[4]));
+  g[0] = add(m[0], add(plus_a, plus_b));
+  g[1] = fma(splat(a1), minus_a, mul(splat(b1), minus_b));
+  g[2] = fma(splat(a2), plus_a, fma(splat(b2), plus_b, m[5]));
+}
+
+// 2-d: the transform over columns, then over rows
+template <int From, int To, void (*Transform)(const vec*, vec*)>
+inline void twice(const vec (*in)[From], vec (*out)[To]) {
+  vec half[To][From];
+  for (int j = 0; j < From; j++) {
+    vec column[From], done[To];
+    for (int i = 0; i < From; i++) column[i] = in[i][j];
+    Transform(column, done);
+    for (int i = 0; i < To; i++) half[i][j] = done[i];
+  }
+  for (int i = 0; i < To; i++) Transform(half[i], out[i]);
+}
+
+// 16x16: rows become columns
+inline void transpose(vec rows[16]) {
+  vec t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4)
+    for (int half = 0; half < 2; half++) {
+      rows[i + 2 * half] = _mm512_shuffle_ps(t[i + half], t[i + 2 + half], 0x44);
+      rows[i + 2 * half + 1] = _mm512_shuffle_ps(t[i + half], t[i + 2 + half], 0xee);
+    }
+  for (int i = 0; i < 16; i += 8)
+    for (int k = 0; k < 4; k++) {
+      t[i + k] = _mm512_shuffle_f32x4(rows[i + k], rows[i + 4 + k], 0x88);
+      t[i + 4 + k] = _mm512_shuffle_f32x4(rows[i + k], rows[i + 4 + k], 0xdd);
+    }
+  for (int k = 0; k < 8; k++) {
+    rows[k] = _mm512_shuffle_f32x4(t[k], t[8 + k], 0x88);
+    rows[8 + k] = _mm512_shuffle_f32x4(t[k], t[8 + k], 0xdd);
+  }
+}
+
+/** A patch of an image around a tile: where each of its pixels lies, or `nothing` outside the image. */
+template <typename T, int Size>
+struct Patch {
+  const T* at[Size][Size];
+  Patch(const WinogradShape& s, const T* image, int64_t channels, int64_t tile, int border, const T* nothing) {
+    const int64_t column = tile % s.columns(), row = tile / s.columns() % s.rows(), n = tile / s.columns() / s.rows();
+    for (int i = 0; i < Size; i++)
+      for (int j = 0; j < Size; j++) {
+        const int64_t y = row * 4 + i - border, x = column * 4 + j - border;
+        const bool inside = tile >= 0 && y >= 0 && y < s.h && x >= 0 && x < s.w;
+        at[i][j] = inside ? image + ((n * s.h + y) * s.w + x) * channels : nothing;
+      }
+  }
+  void load(int64_t channel, vec (*out)[Size]) const;
+};
+
+// c[MR][16 NV] (+)= sum over k of a(row, k) * b(k, column); k counts what one instruction multiplies
+template <typename T, int MR, int NV>
+void multiply_tile(const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t k, bool onto, float* c, int64_t c_row);
+
+template <typename T, int MR>
+inline void multiply_columns(int vectors, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t k, bool onto,
+                             float* c, int64_t c_row) {
+  if (vectors == 4) return multiply_tile<T, MR, 4>(a, a_row, a_k, b, k, onto, c, c_row);
+  if (vectors == 3) return multiply_tile<T, MR, 3>(a, a_row, a_k, b, k, onto, c, c_row);
+  if (vectors == 2) return multiply_tile<T, MR, 2>(a, a_row, a_k, b, k, onto, c, c_row);
+  multiply_tile<T, MR, 1>(a, a_row, a_k, b, k, onto, c, c_row);
+}
+
+// any number of rows, `step` of the widest kernel at a time
+template <typename T, int Widest>
+inline void multiply(int64_t rows, int vectors, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t k, bool onto,
+                     float* c, int64_t c_row) {
+  int64_t r = 0;
+  for (; r + Widest <= rows; r += Widest)
+    multiply_columns<T, Widest>(vectors, a + r * a_row, a_row, a_k, b, k, onto, c + r * c_row, c_row);
+  for (; r + 2 <= rows; r += 2) multiply_columns<T, 2>(vectors, a + r * a_row, a_row, a_k, b, k, onto, c + r * c_row, c_row);
+  if (r < rows) multiply_columns<T, 1>(vectors, a + r * a_row, a_row, a_k, b, k, onto, c + r * c_row, c_row);
+}
+
+template <typename T>
+struct Storage;  // pair: how many k one instruction multiplies; store, and stores of two values that it takes together
+
+alignas(64) constexpr uint16_t zeros[2 * 4096] = {};
+
+inline int64_t width_of(int64_t outputs, int64_t begin) { return outputs - begin < panel ? outputs - begin : panel; }
+
+}  // namespace
+
+template <typename T>
+void WinogradKernels<T>::pack(const float* filter, int64_t c, int64_t o, bool turned, T* packed, int threads) {
+  constexpr int64_t pair = Storage<T>::pair;
+  const int64_t inputs = turned ? o : c, outputs = turned ? c : o, stride = winograd_stride<T>(inputs, outputs);
+  // what the cache cannot hold goes past it
+  const bool large = points * stride * static_cast<int64_t>(sizeof(T)) > 8 << 20;
+#pragma omp parallel for collapse(2) schedule(static) num_threads(threads)
+  for (int64_t from = 0; from < inputs; from += 16)
+    for (int64_t output = 0; output < outputs; output += 16) {
+      // the taps of 16 inputs, each for 16 outputs: as they lie, or transposed and back to front
+      vec taps[9][16];
+      for (int q = 0; q < 9; q++) {
+        const int64_t row = turned ? output : from, column = turned ? from : output;
+        const float* at = filter + ((turned ? 8 - q : q) * c + row) * o + column;
+        for (int i = 0; i < 16; i++) taps[q][i] = _mm512_loadu_ps(at + i * o);
+        if (turned) transpose(taps[q]);
+      }
+      const int64_t begin = output / panel * panel, width = width_of(outputs, begin);
+      for (int64_t i = 0; i < 16; i += pair) {
+        vec u[2][6][6];
+        for (int64_t k = 0; k < pair; k++) {
+          vec g[3][3];
+          for (int q = 0; q < 9; q++) g[q / 3][q % 3] = taps[q][i + k];
+          twice<3, 6, filter_transform>(g, u[k]);
+        }
+        T* to = packed + begin * inputs + (from + i) * width + (output - begin) * pair;
+        for (int p = 0; p < points; p++) {
+          const vec first = u[0][p / 6][p % 6], second = u[pair - 1][p / 6][p % 6];
+          if (large) Storage<T>::stream_pair(to + p * stride, first, second);
+          else Storage<T>::store_pair(to + p * stride, first, second);
+        }
+      }
+    }
+}
+
+template <typename T>
+void WinogradKernels<T>::forward(const WinogradShape& s, const T* x, const T* packed, const float* bias, bool relu, T* y,
+                                 uint8_t* scratch, int64_t block, int threads) {
+  const int64_t tiles = s.tiles(), c = s.c, o = s.o;
+  const auto* nothing = reinterpret_cast<const T*>(zeros);
+  const int64_t input_stride = winograd_stride<T>(block, c), product_stride = winograd_stride<float>(block, panel);
+  const int64_t packed_stride = winograd_stride<T>(c, o);
+  const int64_t input_bytes = points * input_stride * static_cast<int64_t>(sizeof(T));
+  const int64_t thread_bytes = input_bytes + points * product_stride * static_cast<int64_t>(sizeof(float));
+#pragma omp parallel num_threads(threads)
+  {
+    const int64_t t = omp_get_thread_num(), end = tiles * (t + 1) / omp_get_num_threads();
+    T* inputs = reinterpret_cast<T*>(scratch + t * thread_bytes);
+    float* products = reinterpret_cast<float*>(scratch + t * thread_bytes + input_bytes);
+    for (int64_t from = tiles * t / omp_get_num_threads(); from < end; from += block) {
+      const int64_t count = end - from < block ? end - from : block;
+      for (int64_t i = 0; i < count; i++) {
+        const Patch<T, 6> patch(s, x, c, from + i, 1, nothing);
+        for (int64_t k = 0; k < c; k += 16) {
+          vec d[6][6], v[6][6];
+          patch.load(k, d);
+          twice<6, 6, input_transform>(d, v);
+          for (int p = 0; p < points; p++) Storage<T>::store(inputs + p * input_stride + i * c + k, v[p / 6][p % 6]);
+        }
+      }
+      for (int64_t begin = 0; begin < o; begin += panel) {
+        const int64_t width = width_of(o, begin);
+        for (int p = 0; p < points; p++)
+          multiply<T, 6>(count, static_cast<int>(width / 16), inputs + p * input_stride, c, Storage<T>::pair,
+                         packed + p * packed_stride + begin * c, c / Storage<T>::pair, false,
+                         products + p * product_stride, panel);
+        for (int64_t i = 0; i < count; i++) {
+          const int64_t tile = from + i, left = tile % s.columns() * 4, top = tile / s.columns() % s.rows() * 4;
+          T* image = y + tile / s.columns() / s.rows() * s.h * s.w * o + begin;
+          for (int64_t k = 0; k < width; k += 16) {
+            vec m[6][6], out[4][4];
+            for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(products + p * product_stride + i * panel + k);
+            twice<6, 4, output_transform>(m, out);
+            const vec shift = bias ? _mm512_loadu_ps(bias + begin + k) : _mm512_setzero_ps();
+            for (int64_t r = 0; r < 4 && top + r < s.h; r++)
+              for (int64_t q = 0; q < 4 && left + q < s.w; q++) {
+                vec value = add(out[r][q], shift);
+                // a NaN stays one
+                if (relu) value = _mm512_mask_mov_ps(value, _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_LT_OQ), _mm512_setzero_ps());
+                Storage<T>::store(image + ((top + r) * s.w + left + q) * o + k, value);
+              }
+          }
+        }
+      }
+    }
+  }
+}
+
+// inputs [36][tiles/pair][c][pair] and gradients [36][panels of o][tiles/pair][64][pair] of a block of tiles; jobs of
+// `channels` rows and a panel of columns multiply them onto products [job][36][channels][64]
+template <typename T>
+void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T* dy, float* dfilter, T* inputs,
+                                     T* gradients, float* products, const WinogradBlocks& blocks) {
+  constexpr int64_t pair = Storage<T>::pair;
+  const int64_t tiles = s.tiles(), c = s.c, o = s.o, block = blocks.tiles, channels = blocks.channels;
+  const int64_t panels = (o + panel - 1) / panel, jobs = (c + channels - 1) / channels * panels;
+  const int64_t input_stride = winograd_stride<T>(block, c), gradient_stride = winograd_stride<T>(block, o);
+  const int64_t sum_stride = winograd_stride<float>(channels, panel), job_size = points * sum_stride;
+  const bool once = tiles <= block;
+  const auto* nothing = reinterpret_cast<const T*>(zeros);
+#pragma omp parallel num_threads(blocks.threads)
+  for (int64_t from = 0; from < tiles; from += block) {
+    const int64_t count = tiles - from < block ? tiles - from : block, pairs = (count + pair - 1) / pair;
+    const bool last = from + block >= tiles;
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < pairs; i++) {
+      // a tile too few is one of zeros
+      const int64_t second = i * pair + pair - 1 < count ? from + i * pair + pair - 1 : -1;
+      const Patch<T, 6> images[2] = {{s, x, c, from + i * pair, 1, nothing}, {s, x, c, second, 1, nothing}};
+      const Patch<T, 4> slopes[2] = {{s, dy, o, from + i * pair, 0, nothing}, {s, dy, o, second, 0, nothing}};
+      for (int64_t k = 0; k < c; k += 16) {
+        vec d[6][6], v[2][6][6];
+        for (int64_t half = 0; half < pair; half++) {
+          images[half].load(k, d);
+          twice<6, 6, input_transform>(d, v[half]);
+        }
+        for (int p = 0; p < points; p++)
+          Storage<T>::store_pair(inputs + p * input_stride + (i * c + k) * pair, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
+      }
+      for (int64_t k = 0; k < o; k += 16) {
+        vec d[4][4], v[2][6][6];
+        for (int64_t half = 0; half < pair; half++) {
+          slopes[half].load(k, d);
+          twice<4, 6, gradient_transform>(d, v[half]);
+        }
+        const int64_t begin = k / panel * panel, width = width_of(o, begin);
+        T* to = gradients + begin * block + (i * width + k - begin) * pair;
+        for (int p = 0; p < points; p++)
+          Storage<T>::store_pair(to + p * gradient_stride, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
+      }
+    }
+#pragma omp for schedule(static)
+    for (int64_t job = 0; job < jobs; job++) {
+      const int64_t first = job / panels * channels, begin = job % panels * panel, width = width_of(o, begin);
+      const int64_t rows = c - first < channels ? c - first : channels;
+      float* sums = products + (once ? omp_get_thread_num() : job) * job_size;
+      for (int p = 0; p < points; p++)
+        multiply<T, 4>(rows, static_cast<int>(width / 16), inputs + p * input_stride + first * pair, pair, c * pair,
+                       gradients + p * gradient_stride + begin * block, pairs, from > 0, sums + p * sum_stride, panel);
+      if (!last) continue;
+      for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = 0; k < width; k += 16) {
+          vec m[6][6], g[3][3];
+          for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(sums + p * sum_stride + r * panel + k);
+          twice<6, 3, tap_transform>(m, g);
+          for (int q = 0; q < 9; q++) _mm512_storeu_ps(dfilter + (q * c + first + r) * o + begin + k, g[q / 3][q % 3]);
+        }
+    }
+  }
+}
+
+}  // namespace onecycle

@@ -1,0 +1,113 @@
+#include "winograd.h"
+
+#include <omp.h>
+
+#include <algorithm>
+
+#include "bf16.h"
+
+namespace onecycle {
+namespace {
+
+// forms in the cache of filters; oneDNN's are the addresses of its plans
+constexpr uint64_t upright = 1, turned = 2;
+constexpr int64_t points = 36, panel = 64;
+
+bool cpu_has_kernels(Type type) {
+#ifdef ONECYCLE_WINOGRAD
+  __builtin_cpu_init();
+  if (type == Type::f32) return __builtin_cpu_supports("avx512f");
+  // matrix units multiply faster than this saves
+  return __builtin_cpu_supports("avx512bf16") && isa_name() != "avx512_core_amx";
+#else
+  static_cast<void>(type);
+  return false;
+#endif
+}
+
+#ifdef ONECYCLE_WINOGRAD
+
+// tiles that a thread transforms at once: products and inputs should stay in its second-level cache, but the
+// filter, which is read once a block, should be read seldom
+int64_t block_of(const WinogradShape& s, int threads) {
+  const int64_t share = (s.tiles() + threads - 1) / threads;
+  return std::min(share, 12 * std::clamp<int64_t>(s.c / 64, 1, 3));
+}
+
+template <typename T>
+void run(const WinogradShape& s, const ConvShape& conv, const void* x, const Filter& filter, bool turn, const float* bias,
+         bool relu, void* y) {
+  const int threads = omp_get_max_threads();
+  bool stale = true;
+  const uint64_t form = (turn ? turned : upright) + (sizeof(T) == 2 ? 2 : 0);
+  auto* packed = static_cast<T*>(packed_filter(filter, form, points * winograd_stride<T>(s.c, s.o) * sizeof(T), &stale));
+  if (stale) WinogradKernels<T>::pack(filter.values, conv.c, conv.o, turn, packed, threads);
+  const int64_t block = block_of(s, threads);
+  const size_t bytes = points * (winograd_stride<T>(block, s.c) * sizeof(T) + winograd_stride<float>(block, panel) * sizeof(float)) * threads;
+  WinogradKernels<T>::forward(s, static_cast<const T*>(x), packed, bias, relu, static_cast<T*>(y),
+                              static_cast<uint8_t*>(arena(scratch_slot, bytes)), block, threads);
+}
+
+template <typename T>
+void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, float* dfilter) {
+  const int threads = omp_get_max_threads();
+  WinogradBlocks blocks{};
+  blocks.threads = threads;
+  const int64_t per_tile = points * (s.c + s.o) * static_cast<int64_t>(sizeof(T));
+  blocks.tiles = std::clamp<int64_t>((8 << 20) / per_tile, 64, (s.tiles() + 1)) / 2 * 2;
+  const int64_t panels = (s.o + panel - 1) / panel;
+  blocks.channels = 16;
+  for (const int64_t channels : {32, 24, 16, 8}) {
+    if (s.c % channels != 0 || s.c / channels * panels % threads != 0) continue;
+    blocks.channels = channels;
+    break;
+  }
+  const int64_t jobs = (s.c + blocks.channels - 1) / blocks.channels * panels;
+  const int64_t kept = s.tiles() <= blocks.tiles ? threads : jobs;
+  const auto matrices = [&](int slot, int64_t columns) {
+    return static_cast<T*>(arena(slot, sizeof(T) * points * winograd_stride<T>(blocks.tiles, columns)));
+  };
+  const size_t sums = sizeof(float) * points * winograd_stride<float>(blocks.channels, panel) * kept;
+  WinogradKernels<T>::filter_grad(
+      s, static_cast<const T*>(x), static_cast<const T*>(dy), dfilter,
+      matrices(winograd_input_slot, s.c), matrices(winograd_output_slot, s.o),
+      static_cast<float*>(arena(winograd_gradient_slot, sums)), blocks);
+}
+
+#endif
+
+}  // namespace
+
+bool winograd_applies(const ConvShape& s, Type type) {
+  static const bool has_f32 = cpu_has_kernels(Type::f32), has_bf16 = cpu_has_kernels(Type::bf16);
+  if (!(type == Type::f32 ? has_f32 : has_bf16)) return false;
+  const bool shape = s.kh == 3 && s.kw == 3 && s.stride == 1 && s.pad == 1;
+  // an image of one tile is mostly padding; few channels are mostly transforms
+  return shape && s.h >= 4 && s.w >= 4 && s.c % 16 == 0 && s.o % 16 == 0 && s.c >= 32 && s.o >= 32 && s.c <= 4096 && s.o <= 4096;
+}
+
+#ifdef ONECYCLE_WINOGRAD
+void winograd_forward(const ConvShape& s, Buffer x, const Filter& filter, const float* bias, bool relu, Buffer y) {
+  const WinogradShape shape{s.n, s.h, s.w, s.c, s.o};
+  if (x.type == Type::f32) run<float>(shape, s, x.data, filter, false, bias, relu, y.data);
+  else run<bf16>(shape, s, x.data, filter, false, bias, relu, y.data);
+}
+
+void winograd_input_grad(const ConvShape& s, Buffer dy, const Filter& filter, Buffer dx) {
+  const WinogradShape shape{s.n, s.h, s.w, s.o, s.c};
+  if (dy.type == Type::f32) run<float>(shape, s, dy.data, filter, true, nullptr, false, dx.data);
+  else run<bf16>(shape, s, dy.data, filter, true, nullptr, false, dx.data);
+}
+
+void winograd_filter_grad(const ConvShape& s, Buffer x, Buffer dy, float* dfilter) {
+  const WinogradShape shape{s.n, s.h, s.w, s.c, s.o};
+  if (x.type == Type::f32) run_filter_grad<float>(shape, x.data, dy.data, dfilter);
+  else run_filter_grad<bf16>(shape, x.data, dy.data, dfilter);
+}
+#else
+void winograd_forward(const ConvShape&, Buffer, const Filter&, const float*, bool, Buffer) {}
+void winograd_input_grad(const ConvShape&, Buffer, const Filter&, Buffer) {}
+void winograd_filter_grad(const ConvShape&, Buffer, Buffer, float*) {}
+#endif
+
+}  // namespace onecycle
