@@ -12,6 +12,10 @@
 #include <cstring>
 #include <vector>
 
+#include "area-shrink.h"
+#include "bf16.h"
+#include "lighting.h"
+
 namespace onecycle {
 namespace {
 
@@ -28,29 +32,6 @@ struct Strip {
   uint32_t p00[strip_max], p01[strip_max], p10[strip_max], p11[strip_max];
   float value[3][strip_max];
 };
-
-uint16_t to_bf16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  const uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  const uint32_t nan = (bits >> 16) | 0x40;
-  return static_cast<uint16_t>((bits & 0x7fffffff) > 0x7f800000 ? nan : rounded);
-}
-float from_bf16(uint16_t value) {
-  const uint32_t bits = static_cast<uint32_t>(value) << 16;
-  float result;
-  std::memcpy(&result, &bits, 4);
-  return result;
-}
-inline void put(float value, float* out) { *out = value; }
-inline void put(float value, uint16_t* out) { *out = to_bf16(value); }
-
-/** By value: the loops around std::clamp, which hands out references, are not vectorised. */
-template <typename T>
-inline T within(T value, T low, T high) {
-  value = value < low ? low : value;
-  return value > high ? high : value;
-}
 
 /** A coordinate mirrored at the centres of the first and the last pixel, until it lies between them. */
 inline double reflected(double at, double span, double inverse) {
@@ -179,56 +160,6 @@ void copy(const T* pixels, int64_t w, bool transposed, int64_t fixed, int n, Str
   }
 }
 
-/** log2 of x in [1e-7, 1e7], within 2e-7 of the larger of 1 and itself: Cephes's logf. */
-inline float log2_of(float x) {
-  int32_t bits;
-  std::memcpy(&bits, &x, 4);
-  // the mantissa lies in [sqrt(1/2), sqrt(2)), where the logarithm is small
-  const int32_t exponent = (bits - 0x3f3504f3) >> 23;
-  bits -= exponent * (1 << 23);
-  float m;
-  std::memcpy(&m, &bits, 4);
-  m -= 1;
-  float p = 7.0376836292e-2f;
-  p = p * m - 1.1514610310e-1f;
-  p = p * m + 1.1676998740e-1f;
-  p = p * m - 1.2420140846e-1f;
-  p = p * m + 1.4249322787e-1f;
-  p = p * m - 1.6668057665e-1f;
-  p = p * m + 2.0000714765e-1f;
-  p = p * m - 2.4999993993e-1f;
-  p = p * m + 3.3333331174e-1f;
-  const float log = m + m * m * (p * m - 0.5f);
-  return log * 1.44269504f + static_cast<float>(exponent);
-}
-
-/** 2^x, relative error 2e-7, for x cut to what float32 holds: Cephes's exp2f. */
-inline float exp2_of(float x) {
-  x = within(x, -126.f, 126.f);
-  const float whole = std::floor(x + 0.5f), f = x - whole;
-  float p = 1.535336188319500e-4f;
-  p = p * f + 1.339887440266574e-3f;
-  p = p * f + 9.618437357674640e-3f;
-  p = p * f + 5.550332471162809e-2f;
-  p = p * f + 2.402264791363012e-1f;
-  p = p * f + 6.931472028550421e-1f;
-  p = p * f + 1;
-  const int32_t bits = (static_cast<int32_t>(whole) + 127) * (1 << 23);
-  float power;
-  std::memcpy(&power, &bits, 4);
-  return p * power;
-}
-
-/** sigmoid(scale * logit(x) + shift), x cut to where the logit is finite, as fastai's logit_ does. */
-void relight(float* value, int n, float scale, float shift) {
-  const float base2 = shift * 1.44269504f;
-#pragma omp simd
-  for (int k = 0; k < n; k++) {
-    const float x = within(value[k], 1e-7f, 1 - 1e-7f);
-    value[k] = 1 / (1 + exp2_of(-(scale * log2_of(x / (1 - x)) + base2)));
-  }
-}
-
 template <typename O>
 void store(Strip& s, int n, const ChannelStats* stats, O* out) {
   for (int c = 0; stats && c < 3; c++) {
@@ -237,13 +168,13 @@ void store(Strip& s, int n, const ChannelStats* stats, O* out) {
     for (int k = 0; k < n; k++) s.value[c][k] = (s.value[c][k] - mean) / std;
   }
   for (int k = 0; k < n; k++) {
-    put(s.value[0][k], out + 3 * k), put(s.value[1][k], out + 3 * k + 1), put(s.value[2][k], out + 3 * k + 2);
+    for (int c = 0; c < 3; c++) out[3 * k + c] = rounded<O>(s.value[c][k]);
   }
 }
 
 template <typename O>
 void fill(int64_t n, const ChannelStats* stats, O* out) {
-  for (int64_t k = 0; k < 3 * n; k++) put(stats ? (0 - stats->mean[k % 3]) / stats->std[k % 3] : 0, out + k);
+  for (int64_t k = 0; k < 3 * n; k++) out[k] = rounded<O>(stats ? (0 - stats->mean[k % 3]) / stats->std[k % 3] : 0);
 }
 
 /** Every byte of every channel has one result, rounded to float32 where torch rounds. */
@@ -253,58 +184,12 @@ void look_up(const uint8_t* bytes, int64_t pixels, const ChannelStats* stats, O*
   for (int c = 0; c < 3; c++) {
     for (int byte = 0; byte < 256; byte++) {
       const float x = static_cast<float>(byte) / 255.f;
-      put(stats ? (x - stats->mean[c]) / stats->std[c] : x, &table[c][byte]);
+      table[c][byte] = rounded<O>(stats ? (x - stats->mean[c]) / stats->std[c] : x);
     }
   }
   for (int64_t k = 0; k < 3 * pixels; k += 3) {
     out[k] = table[0][bytes[k]], out[k + 1] = table[1][bytes[k + 1]], out[k + 2] = table[2][bytes[k + 2]];
   }
-}
-
-/** The input cells that output i of `out` touches. */
-struct Cells {
-  int64_t begin, end;
-  Cells(int64_t i, int64_t size, int64_t out) : begin(i * size / out), end(((i + 1) * size + out - 1) / out) {}
-  int64_t count() const { return end - begin; }
-};
-
-/** torch's `area`: each output is the mean of the input cells that it touches, summed in `Sum`. */
-template <typename Sum, typename T>
-std::vector<float> area_shrink(const T* pixels, int64_t h, int64_t w, int64_t out_h, int64_t out_w) {
-  std::vector<float> out(static_cast<size_t>(out_h * out_w * 3));
-  std::vector<Sum> sums(static_cast<size_t>(w * 3));
-  std::vector<Cells> columns;
-  for (int64_t j = 0; j < out_w; j++) columns.emplace_back(j, w, out_w);
-  const float unit = sizeof(T) == 1 ? 255 : 1;
-  float* to = out.data();
-  for (int64_t i = 0; i < out_h; i++) {
-    const Cells rows(i, h, out_h);
-    std::fill(sums.begin(), sums.end(), Sum{0});
-    Sum* sum = sums.data();
-    for (int64_t y = rows.begin; y < rows.end; y++) {
-      const T* line = pixels + y * w * 3;
-#pragma omp simd
-      for (int64_t k = 0; k < 3 * w; k++) sum[k] += static_cast<Sum>(line[k]);
-    }
-    for (const auto& cells : columns) {
-      const Sum* from = sum + 3 * cells.begin;
-      Sum total[3] = {from[0], from[1], from[2]};
-      for (int64_t x = 1; x < cells.count(); x++) {
-        for (int c = 0; c < 3; c++) total[c] += from[3 * x + c];
-      }
-      const float all = static_cast<float>(rows.count() * cells.count()) * unit;
-      for (int c = 0; c < 3; c++) *to++ = static_cast<float>(total[c]) / all;
-    }
-  }
-  return out;
-}
-
-/** Whole sums are exact and quick, as long as those of 255 fit. */
-std::vector<float> area_shrink(const Picture& picture, int64_t out_h, int64_t out_w) {
-  const int64_t h = picture.h, w = picture.w;
-  if (picture.floats) return area_shrink<double>(picture.floats, h, w, out_h, out_w);
-  if ((h / out_h + 2) * (w / out_w + 2) < (1 << 24)) return area_shrink<uint32_t>(picture.bytes, h, w, out_h, out_w);
-  return area_shrink<double>(picture.bytes, h, w, out_h, out_w);
 }
 
 /** The index in `size` of output `at`; -1 where padding is zero. */
@@ -382,34 +267,11 @@ void render_as(const Picture& picture, const RenderPlan& p, const ChannelStats* 
   return render_rows(units.data(), h, w, p, stats, out);
 }
 
-template <typename O, typename Read>
-void mix(int64_t rows, int64_t width, const float* lambdas, const uint32_t* order, const O* x, O* y, Read read) {
-  for (int64_t i = 0; i < rows; i++) {
-    // products of two float32 are exact in double: the referee's numbers, to the bit
-    const double lambda = lambdas[i], rest = 1 - lambda;
-    const O *own = x + i * width, *other = x + static_cast<int64_t>(order[i]) * width;
-    O* to = y + i * width;
-#pragma omp simd
-    for (int64_t k = 0; k < width; k++) {
-      const double mixed = lambda * static_cast<double>(read(own[k])) + rest * static_cast<double>(read(other[k]));
-      put(static_cast<float>(mixed), to + k);
-    }
-  }
-}
-
 }  // namespace
 
 void render(const Picture& picture, const RenderPlan& plan, const ChannelStats* stats, Buffer out) {
   if (out.type == Type::f32) return render_as(picture, plan, stats, static_cast<float*>(out.data));
-  render_as(picture, plan, stats, static_cast<uint16_t*>(out.data));
-}
-
-void mix_rows(int64_t rows, int64_t width, const float* lambdas, const uint32_t* order, Buffer x, Buffer y) {
-  if (x.type == Type::f32) {
-    mix(rows, width, lambdas, order, static_cast<const float*>(x.data), static_cast<float*>(y.data), [](float v) { return v; });
-  } else {
-    mix(rows, width, lambdas, order, static_cast<const uint16_t*>(x.data), static_cast<uint16_t*>(y.data), from_bf16);
-  }
+  render_as(picture, plan, stats, static_cast<bf16*>(out.data));
 }
 
 }  // namespace onecycle

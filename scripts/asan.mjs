@@ -9,7 +9,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'onecycle-asan-'));
-const tests = ['test/engine/conformance.test.ts', 'test/engine/refusals.test.ts'];
+const tests = [
+  'test/engine/conformance.test.ts',
+  'test/engine/refusals.test.ts',
+  'test/vision/render.test.ts',
+];
 
 const preload = spawnSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
 const library = preload.stdout?.trim() ?? '';
