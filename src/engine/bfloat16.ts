@@ -8,3 +8,10 @@ export function roundToBf16(values: Float32Array, out: Uint16Array): void {
     out[i] = nan ? upper | 0x40 : (word + 0x7fff + (upper & 1)) >>> 16;
   }
 }
+
+/** The float32 values of bfloat16 ones. */
+export function fromBf16(values: Uint16Array): Float32Array {
+  const bits = new Uint32Array(values.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = (values[i] as number) << 16;
+  return new Float32Array(bits.buffer);
+}

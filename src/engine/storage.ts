@@ -2,6 +2,7 @@
 // precision says: float32, bfloat16 (onednn) or double (the referee, for parity with double figures).
 
 import * as tf from '@tensorflow/tfjs-core';
+import { fromBf16 } from './bfloat16.ts';
 
 export type FloatArray = Float32Array | Float64Array;
 /** Values as an engine stores them; a Uint16Array holds bfloat16, the upper half of a float32. */

@@ -1,9 +1,8 @@
 // Labels as soft targets: label smoothing and mixup are linear in the target, so one loss serves all.
 
 import type { Spec } from '../domain/spec.ts';
-import { roundToBf16 } from '../engine/bfloat16.ts';
+import { fromBf16, roundToBf16 } from '../engine/bfloat16.ts';
 import { imageKernels } from '../engine/onednn/render.ts';
-import { decodeBf16 } from '../engine/storage.ts';
 import { beta, keyedRandom, permutation } from '../training/random.ts';
 import type { Batch } from './learner.ts';
 
@@ -63,7 +62,7 @@ export function mixInJs<Rows extends Float32Array | Uint16Array>(
   lambdas: Float32Array,
   order: Uint32Array,
 ): Rows {
-  const floats = rows instanceof Uint16Array ? decodeBf16(rows) : rows;
+  const floats = rows instanceof Uint16Array ? fromBf16(rows) : rows;
   const width = rows.length / lambdas.length;
   const mixed = new Float32Array(rows.length);
   lambdas.forEach((lambda, i) => {

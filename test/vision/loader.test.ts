@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { Transforms } from '../../src/domain/data-options.ts';
 import type { ManifestItem } from '../../src/domain/dataset.ts';
 import { Problem } from '../../src/domain/problem.ts';
+import { fromBf16 } from '../../src/engine/bfloat16.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { decodeBf16 } from '../../src/engine/storage.ts';
 import { ByteBudget } from '../../src/vision/byte-budget.ts';
 import {
   type Batch,
@@ -247,7 +247,7 @@ test('an engine with image kernels makes the batches of the referee', { skip }, 
     (await run(engine, storage)).forEach(({ images, ...rest }, i) => {
       const { images: wanted, ...others } = expected[i] as Batch;
       assert.deepEqual(rest, others);
-      const values = images instanceof Uint16Array ? decodeBf16(images) : images;
+      const values = images instanceof Uint16Array ? fromBf16(images) : images;
       assert.ok(
         values.every(
           (v, k) => Math.abs(v - (wanted[k] ?? 0)) <= tolerance * Math.max(1, Math.abs(v)),

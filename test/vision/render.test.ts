@@ -3,10 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Transforms } from '../../src/domain/data-options.ts';
-import { roundToBf16 } from '../../src/engine/bfloat16.ts';
+import { fromBf16, roundToBf16 } from '../../src/engine/bfloat16.ts';
 import type { RenderJob } from '../../src/engine/onednn/render.ts';
 import { planStride } from '../../src/engine/onednn/render.ts';
-import { decodeBf16 } from '../../src/engine/storage.ts';
 import { mixInJs } from '../../src/learner/targets.ts';
 import { keyedRandom, permutation, type Random } from '../../src/training/random.ts';
 import type { DecodedImage } from '../../src/vision/decode.ts';
@@ -126,7 +125,7 @@ test('a batch in bfloat16 is the float32 batch, rounded', { skip }, async () => 
   const referee = new Uint16Array(floats.length);
   renderBatch(images, plans, imagenetStats, referee);
   // one unit in the last place where both stand beside a tie
-  const [a, b] = [decodeBf16(rounded), decodeBf16(referee)];
+  const [a, b] = [fromBf16(rounded), fromBf16(referee)];
   assert.ok(
     a.every((value, i) => Math.abs(value - (b[i] ?? 0)) <= 2 ** -7 * Math.abs(value) + 1e-4),
   );
@@ -282,5 +281,5 @@ test('bfloat16 rounds to the nearest, ties to even, and keeps NaN', () => {
   const values = Float32Array.of(1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, -0, Number.NaN, 3.4e38, Infinity);
   const out = new Uint16Array(values.length);
   roundToBf16(values, out);
-  assert.deepEqual([...decodeBf16(out)], [1, 1, 1 + 2 ** -6, -0, Number.NaN, Infinity, Infinity]);
+  assert.deepEqual([...fromBf16(out)], [1, 1, 1 + 2 ** -6, -0, Number.NaN, Infinity, Infinity]);
 });

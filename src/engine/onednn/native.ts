@@ -104,11 +104,16 @@ export type BatchNormArgs = [
 ];
 export type PoolArgs = [n: N, h: N, w: N, c: N, size: N, stride: N, pad: N, oh: N, ow: N];
 
+const spinCount = '10000';
+
 /** @throws Problem `engine_unavailable` when the addon is not built or does not load */
 export function loadNative(): Native {
   // from src/engine/onednn, and from dist/src/engine/onednn after the build
   const up = import.meta.url.includes('/dist/src/') ? '../../../../' : '../../../';
   const path = fileURLToPath(new URL(`${up}native/build/onecycle_native.node`, import.meta.url));
+  // read by OpenMP when the addon brings it in: threads that wait for the next kernel spin for microseconds, not
+  // for the milliseconds of its default, which they would take from the loader, the supervisor and the server
+  process.env.GOMP_SPINCOUNT ??= spinCount;
   try {
     return createRequire(import.meta.url)(path) as Native;
   } catch (cause) {
