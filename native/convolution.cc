@@ -204,24 +204,30 @@ void conv_input_grad(const ConvShape& s, Buffer dy, const Filter& filter, Buffer
 void conv_filter_grad(const ConvShape& s, Buffer x, Buffer dy, float* dfilter) {
   if (winograd_applies(s, x.type)) return winograd_filter_grad(s, x, dy, dfilter);
   const auto& p = plan(filter_kind, s, x.type, false, false);
-  memory inner = view(p.filter, p.reorders ? arena(filter_slot, p.filter.get_size()) : dfilter);
+  // taps that meet nothing have no gradient
+  if (p.cropped) std::memset(dfilter, 0, sizeof(float) * s.kh * s.kw * s.c * s.o);
+  memory inner = view(p.filter, p.reorders ? arena(filter_slot, p.filter.get_size()) : dfilter + p.offset);
   p.conv.execute(queue(), {{DNNL_ARG_SRC, view(p.x, x.data)},
                            {DNNL_ARG_DIFF_DST, view(p.y, dy.data)},
                            {DNNL_ARG_DIFF_WEIGHTS, inner},
                            {DNNL_ARG_SCRATCHPAD, scratch(p)}});
-  // taps that met nothing have no gradient
-  if (p.cropped) std::memset(dfilter, 0, sizeof(float) * s.kh * s.kw * s.c * s.o);
   if (p.reorders) p.to_outside.execute(queue(), {{DNNL_ARG_FROM, inner}, {DNNL_ARG_TO, view(p.f_hwio, dfilter + p.offset)}});
   queue().wait();
 }
 
 bool multiplies_bf16() {
-  const auto isa = get_effective_cpu_isa();
-  return isa == cpu_isa::avx512_core_bf16 || isa == cpu_isa::avx512_core_amx;
+  const auto isa = isa_name();
+  return isa.rfind("avx512_core_bf16", 0) == 0 || isa.rfind("avx512_core_fp16", 0) == 0 || isa.rfind("avx512_core_amx", 0) == 0;
 }
 
 std::string isa_name() {
+#if defined(__x86_64__) || defined(_M_X64)
   switch (get_effective_cpu_isa()) {
+#if DNNL_VERSION_MAJOR >= 3
+    case cpu_isa::avx512_core_amx_fp16: return "avx512_core_amx_fp16";
+    case cpu_isa::avx512_core_fp16: return "avx512_core_fp16";
+    case cpu_isa::avx2_vnni_2: return "avx2_vnni_2";
+#endif
     case cpu_isa::avx512_core_amx: return "avx512_core_amx";
     case cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
     case cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
@@ -232,6 +238,11 @@ std::string isa_name() {
     case cpu_isa::sse41: return "sse41";
     default: return "generic";
   }
+#elif defined(__aarch64__)
+  return "aarch64";
+#else
+  return "generic";
+#endif
 }
 
 std::string dnnl_version_name() {

@@ -13,12 +13,15 @@ namespace {
 constexpr uint64_t upright = 1, turned = 2;
 constexpr int64_t points = 36, panel = 64;
 
+// what oneDNN may use, which ONEDNN_MAX_CPU_ISA can lower, and what the compiler was told for these files
 bool cpu_has_kernels(Type type) {
 #ifdef ONECYCLE_WINOGRAD
   __builtin_cpu_init();
-  if (type == Type::f32) return __builtin_cpu_supports("avx512f");
+  const auto isa = isa_name();
+  if (type == Type::f32) return isa.rfind("avx512", 0) == 0 && __builtin_cpu_supports("avx512f");
   // matrix units multiply faster than this saves
-  return __builtin_cpu_supports("avx512bf16") && isa_name() != "avx512_core_amx";
+  const bool units = isa.rfind("avx512_core_amx", 0) == 0;
+  return multiplies_bf16() && !units && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512bw");
 #else
   static_cast<void>(type);
   return false;
