@@ -42,14 +42,17 @@ type Request = z.infer<typeof Request>;
 const options = Options.parse(JSON.parse(process.argv[2] ?? ''));
 const cases = new Map<string, RunningCase>();
 
-for await (const line of createInterface({ input: process.stdin })) {
+const lines = createInterface({ input: process.stdin });
+// whoever asked is gone: nobody waits for what is still running
+lines.once('close', () => process.exit());
+
+for await (const line of lines) {
   const answer = await answerTo(Request.parse(JSON.parse(line))).then(
     (ok) => ({ ok }),
     (error: Error) => ({ error: error.stack ?? error.message }),
   );
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
-for (const running of cases.values()) running.close();
 
 async function answerTo(request: Request): Promise<object> {
   switch (request.do) {
