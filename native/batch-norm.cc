@@ -134,7 +134,7 @@ void backward(const BatchNorm& bn, const T* dy, const T* x, const T* y, const fl
 #pragma omp simd
         for (int64_t c = 0; c < C; c++) {
           const float d = to_float(out[c]) > floor ? to_float(g[c]) : 0.f;
-          through[c] = to_float(out[c]) > floor ? g[c] : T{};
+          through[c] = rounded<T>(d);
           s[c] += d;
           q[c] += d * (to_float(row[c]) - mean[c]);
         }

@@ -183,7 +183,7 @@ void adamw_kernel(Args& a) {
 
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<size_t>(info[0].ToNumber().Int64Value());
-  void* data = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  void* data = allocate_pages(bytes);
   if (!data) throw Napi::Error::New(info.Env(), "allocate: out of memory, " + std::to_string(bytes) + " bytes");
   return Napi::ArrayBuffer::New(info.Env(), data, bytes, [](Napi::Env, void* p) { std::free(p); });
 }

@@ -31,7 +31,7 @@ void relu(int64_t size, Buffer x, Buffer y) {
     const T* from = as<T>(x);
     T* to = as<T>(y);
 #pragma omp parallel for simd schedule(static) if (size > parallel_min)
-    for (int64_t i = 0; i < size; i++) to[i] = to_float(from[i]) < 0.f ? T{} : from[i];
+    for (int64_t i = 0; i < size; i++) to[i] = rounded<T>(to_float(from[i]) < 0.f ? 0.f : to_float(from[i]));
   });
 }
 
@@ -41,7 +41,7 @@ void relu_grad(int64_t size, Buffer dy, Buffer y, Buffer dx) {
     const T *from = as<T>(dy), *out = as<T>(y);
     T* to = as<T>(dx);
 #pragma omp parallel for simd schedule(static) if (size > parallel_min)
-    for (int64_t i = 0; i < size; i++) to[i] = to_float(out[i]) > 0.f ? from[i] : T{};
+    for (int64_t i = 0; i < size; i++) to[i] = rounded<T>(to_float(out[i]) > 0.f ? to_float(from[i]) : 0.f);
   });
 }
 

@@ -13,7 +13,7 @@
 namespace onecycle {
 namespace {
 
-constexpr size_t huge_page = size_t{2} << 20;
+constexpr size_t large_page = size_t{2} << 20;
 
 struct Free {
   void operator()(void* p) const { std::free(p); }
@@ -26,14 +26,9 @@ struct Block {
   void reserve(size_t wanted) {
     if (data && bytes >= wanted) return;
     data.reset();
-    const size_t page = wanted < huge_page ? 4096 : huge_page;
-    bytes = (wanted + page - 1) / page * page;
-    data.reset(std::aligned_alloc(page, bytes));
+    data.reset(allocate_pages(wanted));
     if (!data) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-    // kernels walk dozens of matrices at once, which small pages make slow
-    if (page == huge_page) madvise(data.get(), bytes, MADV_HUGEPAGE);
-#endif
+    bytes = wanted;
     version = -1;
   }
 };
@@ -50,6 +45,16 @@ void* arena(int slot, size_t bytes) {
   auto& block = slots[slot];
   block.reserve(bytes);
   return block.data.get();
+}
+
+void* allocate_pages(size_t bytes) {
+  const size_t line = bytes < large_page ? 64 : large_page;
+  void* data = std::aligned_alloc(line, (bytes + line - 1) / line * line);
+#ifdef MADV_HUGEPAGE
+  // kernels walk dozens of matrices at once, which small pages make slow
+  if (data && line == large_page) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
 }
 
 void* packed_filter(const Filter& filter, uint64_t form, size_t bytes, bool* stale) {

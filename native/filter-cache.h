@@ -16,6 +16,9 @@ struct Filter {
 void* arena(int slot, size_t bytes);
 enum ArenaSlot { scratch_slot, filter_slot, winograd_input_slot, winograd_output_slot, winograd_gradient_slot };
 
+/** Memory that begins on a cache line, on large pages where it is large; null where there is none. */
+void* allocate_pages(size_t bytes);
+
 /** Memory for `form` of a filter; `stale` says that it does not hold this version yet. */
 void* packed_filter(const Filter&, uint64_t form, size_t bytes, bool* stale);
 

@@ -5,7 +5,7 @@ import type { Spec } from '../domain/spec.ts';
 import { AdamW } from '../engine/ops/adamw.ts';
 import { clipGradNorm } from '../engine/ops/gradient-clip.ts';
 import { softmaxCrossEntropy } from '../engine/ops/loss.ts';
-import { releaseUnclaimedGradients } from '../engine/ops/shared-gradient.ts';
+import { ownGradients } from '../engine/ops/shared-gradient.ts';
 import { type FloatArray, readValues, type Stored, stored, tensorOf } from '../engine/storage.ts';
 import { evalMode, type Model, type Parameter } from '../vision/model.ts';
 
@@ -103,13 +103,11 @@ export class Learner {
     const x = tensorOf<tf.Rank.R4>(batch.images, batch.shape);
     const targets = tensorOf<tf.Rank.R2>(batch.targets, [batch.shape[0] ?? 0, batch.classes]);
     const variables = trainable.map(({ variable }) => variable);
-    const { value, grads: byName } = tf.variableGrads(
-      () => softmaxCrossEntropy(this.model.forward(x, mode), targets),
-      variables,
+    const { value, grads: byName } = ownGradients(() =>
+      tf.variableGrads(() => softmaxCrossEntropy(this.model.forward(x, mode), targets), variables),
     );
     const loss = stored(value).values[0] ?? Number.NaN;
     tf.dispose([x, targets, value]);
-    releaseUnclaimedGradients();
     const grads = new Map<tf.Variable, tf.Tensor>();
     for (const variable of variables) {
       const grad = byName[variable.name];

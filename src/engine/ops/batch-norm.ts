@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { shareGradients } from './shared-gradient.ts';
+import { shareGradients, spendGradient } from './shared-gradient.ts';
 
 export type BatchNormOptions = {
   gamma: tf.Tensor1D;
@@ -73,9 +73,11 @@ tf.registerGradient({
     ];
     const { hasResidual } = attrs as unknown as BatchNormAttrs;
     const inputs = { dy, x, gamma, beta, y, mean, inverseStd };
-    const [dx, dgamma, dbeta, dresidual] = shareGradients(hasResidual ? 4 : 3, () =>
-      tf.engine().runKernel<tf.Tensor[]>('OcBatchNormGrad', inputs, attrs),
-    );
+    const [dx, dgamma, dbeta, dresidual] = shareGradients(hasResidual ? 4 : 3, () => {
+      const gradients = tf.engine().runKernel<tf.Tensor[]>('OcBatchNormGrad', inputs, attrs);
+      spendGradient(dy);
+      return gradients;
+    });
     const statistic = () => {
       throw new Error('batchNorm: running statistics have no gradient');
     };
