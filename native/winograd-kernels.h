@@ -251,66 +251,136 @@ void WinogradKernels<T>::forward(const WinogradShape& s, const T* x, const T* pa
   }
 }
 
-// inputs [36][tiles/pair][c][pair] and gradients [36][panels of o][tiles/pair][64][pair] of a block of tiles; jobs of
-// `channels` rows and a panel of columns multiply them onto products [job][36][channels][64]
+namespace {
+
+// Tiles `from` to `end` of which the i-th pair is transformed: to inputs [36][block/pair][c][pair] and to gradients
+// [36][panels of o][block/pair][64][pair]. A tile too few is one of zeros.
+template <typename T>
+inline void transform_pair(const WinogradShape& s, const T* x, const T* dy, int64_t from, int64_t end, int64_t i,
+                           int64_t block, T* inputs, T* gradients) {
+  constexpr int64_t pair = Storage<T>::pair;
+  const int64_t input_stride = winograd_stride<T>(block, s.c), gradient_stride = winograd_stride<T>(block, s.o);
+  const auto* nothing = reinterpret_cast<const T*>(zeros);
+  const int64_t first = from + i * pair, second = first + pair - 1 < end ? first + pair - 1 : -1;
+  const Patch<T, 6> images[2] = {{s, x, s.c, first, 1, nothing}, {s, x, s.c, second, 1, nothing}};
+  const Patch<T, 4> slopes[2] = {{s, dy, s.o, first, 0, nothing}, {s, dy, s.o, second, 0, nothing}};
+  for (int64_t k = 0; k < s.c; k += 16) {
+    vec d[6][6], v[2][6][6];
+    for (int64_t half = 0; half < pair; half++) {
+      images[half].load(k, d);
+      twice<6, 6, input_transform>(d, v[half]);
+    }
+    for (int p = 0; p < points; p++)
+      Storage<T>::store_pair(inputs + p * input_stride + (i * s.c + k) * pair, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
+  }
+  for (int64_t k = 0; k < s.o; k += 16) {
+    vec d[4][4], v[2][6][6];
+    for (int64_t half = 0; half < pair; half++) {
+      slopes[half].load(k, d);
+      twice<4, 6, gradient_transform>(d, v[half]);
+    }
+    const int64_t begin = k / panel * panel, width = width_of(s.o, begin);
+    T* to = gradients + begin * block + (i * width + k - begin) * pair;
+    for (int p = 0; p < points; p++)
+      Storage<T>::store_pair(to + p * gradient_stride, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
+  }
+}
+
+// a piece of the filter: `channels` rows and a panel of columns; its sums lie [36][channels][64]
+struct Piece {
+  int64_t first, rows, begin, width, stride;
+  Piece(const WinogradShape& s, int64_t channels, int64_t job) {
+    const int64_t panels = (s.o + panel - 1) / panel;
+    first = job / panels * channels, begin = job % panels * panel;
+    rows = s.c - first < channels ? s.c - first : channels, width = width_of(s.o, begin);
+    stride = winograd_stride<float>(channels, panel);
+  }
+};
+
+template <typename T>
+inline void multiply_piece(const WinogradShape& s, const Piece& piece, int64_t block, int64_t pairs, const T* inputs,
+                           const T* gradients, bool onto, float* sums) {
+  constexpr int64_t pair = Storage<T>::pair;
+  for (int p = 0; p < points; p++)
+    multiply<T, 4>(piece.rows, static_cast<int>(piece.width / 16),
+                   inputs + p * winograd_stride<T>(block, s.c) + piece.first * pair, pair, s.c * pair,
+                   gradients + p * winograd_stride<T>(block, s.o) + piece.begin * block, pairs, onto,
+                   sums + p * piece.stride, panel);
+}
+
+// one row of a piece, added up over `copies` of the sums, to the filter's nine taps
+inline void finish_row(const WinogradShape& s, const Piece& piece, int64_t row, const float* sums, int64_t copies,
+                       int64_t copy_size, float* dfilter) {
+  for (int64_t k = 0; k < piece.width; k += 16) {
+    vec m[6][6], g[3][3];
+    for (int p = 0; p < points; p++) {
+      const float* at = sums + p * piece.stride + row * panel + k;
+      m[p / 6][p % 6] = _mm512_loadu_ps(at);
+      for (int64_t t = 1; t < copies; t++) m[p / 6][p % 6] = add(m[p / 6][p % 6], _mm512_loadu_ps(at + t * copy_size));
+    }
+    twice<6, 3, tap_transform>(m, g);
+    for (int q = 0; q < 9; q++)
+      _mm512_storeu_ps(dfilter + (q * s.c + piece.first + row) * s.o + piece.begin + k, g[q / 3][q % 3]);
+  }
+}
+
+}  // namespace
+
+// All threads transform a block of tiles, then each multiplies pieces of the filter.
 template <typename T>
 void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T* dy, float* dfilter, T* inputs,
                                      T* gradients, float* products, const WinogradBlocks& blocks) {
   constexpr int64_t pair = Storage<T>::pair;
-  const int64_t tiles = s.tiles(), c = s.c, o = s.o, block = blocks.tiles, channels = blocks.channels;
-  const int64_t panels = (o + panel - 1) / panel, jobs = (c + channels - 1) / channels * panels;
-  const int64_t input_stride = winograd_stride<T>(block, c), gradient_stride = winograd_stride<T>(block, o);
-  const int64_t sum_stride = winograd_stride<float>(channels, panel), job_size = points * sum_stride;
-  const bool once = tiles <= block;
-  const auto* nothing = reinterpret_cast<const T*>(zeros);
+  const int64_t tiles = s.tiles(), block = blocks.tiles;
+  const int64_t job_size = points * winograd_stride<float>(blocks.channels, panel);
 #pragma omp parallel num_threads(blocks.threads)
   for (int64_t from = 0; from < tiles; from += block) {
-    const int64_t count = tiles - from < block ? tiles - from : block, pairs = (count + pair - 1) / pair;
-    const bool last = from + block >= tiles;
+    const int64_t end = tiles - from < block ? tiles : from + block, pairs = (end - from + pair - 1) / pair;
 #pragma omp for schedule(static)
-    for (int64_t i = 0; i < pairs; i++) {
-      // a tile too few is one of zeros
-      const int64_t second = i * pair + pair - 1 < count ? from + i * pair + pair - 1 : -1;
-      const Patch<T, 6> images[2] = {{s, x, c, from + i * pair, 1, nothing}, {s, x, c, second, 1, nothing}};
-      const Patch<T, 4> slopes[2] = {{s, dy, o, from + i * pair, 0, nothing}, {s, dy, o, second, 0, nothing}};
-      for (int64_t k = 0; k < c; k += 16) {
-        vec d[6][6], v[2][6][6];
-        for (int64_t half = 0; half < pair; half++) {
-          images[half].load(k, d);
-          twice<6, 6, input_transform>(d, v[half]);
-        }
-        for (int p = 0; p < points; p++)
-          Storage<T>::store_pair(inputs + p * input_stride + (i * c + k) * pair, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
-      }
-      for (int64_t k = 0; k < o; k += 16) {
-        vec d[4][4], v[2][6][6];
-        for (int64_t half = 0; half < pair; half++) {
-          slopes[half].load(k, d);
-          twice<4, 6, gradient_transform>(d, v[half]);
-        }
-        const int64_t begin = k / panel * panel, width = width_of(o, begin);
-        T* to = gradients + begin * block + (i * width + k - begin) * pair;
-        for (int p = 0; p < points; p++)
-          Storage<T>::store_pair(to + p * gradient_stride, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
-      }
-    }
+    for (int64_t i = 0; i < pairs; i++) transform_pair(s, x, dy, from, end, i, block, inputs, gradients);
 #pragma omp for schedule(static)
-    for (int64_t job = 0; job < jobs; job++) {
-      const int64_t first = job / panels * channels, begin = job % panels * panel, width = width_of(o, begin);
-      const int64_t rows = c - first < channels ? c - first : channels;
-      float* sums = products + (once ? omp_get_thread_num() : job) * job_size;
-      for (int p = 0; p < points; p++)
-        multiply<T, 4>(rows, static_cast<int>(width / 16), inputs + p * input_stride + first * pair, pair, c * pair,
-                       gradients + p * gradient_stride + begin * block, pairs, from > 0, sums + p * sum_stride, panel);
-      if (!last) continue;
-      for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < width; k += 16) {
-          vec m[6][6], g[3][3];
-          for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(sums + p * sum_stride + r * panel + k);
-          twice<6, 3, tap_transform>(m, g);
-          for (int q = 0; q < 9; q++) _mm512_storeu_ps(dfilter + (q * c + first + r) * o + begin + k, g[q / 3][q % 3]);
-        }
+    for (int64_t job = 0; job < blocks.jobs; job++) {
+      const Piece piece(s, blocks.channels, job);
+      // sums of one block only need not be kept
+      float* sums = products + (tiles <= block ? omp_get_thread_num() : job) * job_size;
+      multiply_piece(s, piece, block, pairs, inputs, gradients, from > 0, sums);
+      if (end < tiles) continue;
+      for (int64_t row = 0; row < piece.rows; row++) finish_row(s, piece, row, sums, 1, 0, dfilter);
     }
+  }
+}
+
+// Each thread has tiles and sums of its own, which stay in its second-level cache: for filters that are small.
+template <typename T>
+void WinogradKernels<T>::filter_grad_apart(const WinogradShape& s, const T* x, const T* dy, float* dfilter, T* inputs,
+                                           T* gradients, float* products, const WinogradBlocks& blocks) {
+  constexpr int64_t pair = Storage<T>::pair;
+  const int64_t tiles = s.tiles(), block = blocks.tiles;
+  const int64_t job_size = points * winograd_stride<float>(blocks.channels, panel), copy_size = blocks.jobs * job_size;
+#pragma omp parallel num_threads(blocks.threads)
+  {
+    const int64_t t = omp_get_thread_num(), share = (tiles / pair + blocks.threads) / blocks.threads * pair;
+    const int64_t begin = t * share, last = begin + share < tiles ? begin + share : tiles;
+    T* own_inputs = inputs + t * points * winograd_stride<T>(block, s.c);
+    T* own_gradients = gradients + t * points * winograd_stride<T>(block, s.o);
+    float* sums = products + t * copy_size;
+    // a thread without tiles has sums of nothing
+    if (begin >= last)
+      for (int64_t i = 0; i < copy_size; i++) sums[i] = 0;
+    for (int64_t from = begin; from < last; from += block) {
+      const int64_t end = last - from < block ? last : from + block, pairs = (end - from + pair - 1) / pair;
+      for (int64_t i = 0; i < pairs; i++) transform_pair(s, x, dy, from, end, i, block, own_inputs, own_gradients);
+      for (int64_t job = 0; job < blocks.jobs; job++)
+        multiply_piece(s, Piece(s, blocks.channels, job), block, pairs, own_inputs, own_gradients, from > begin,
+                       sums + job * job_size);
+    }
+#pragma omp barrier
+#pragma omp for collapse(2) schedule(static)
+    for (int64_t job = 0; job < blocks.jobs; job++)
+      for (int64_t row = 0; row < blocks.channels; row++) {
+        const Piece piece(s, blocks.channels, job);
+        if (row < piece.rows) finish_row(s, piece, row, products + job * job_size, blocks.threads, copy_size, dfilter);
+      }
   }
 }
 

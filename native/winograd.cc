@@ -54,27 +54,33 @@ void run(const WinogradShape& s, const ConvShape& conv, const void* x, const Fil
 template <typename T>
 void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, float* dfilter) {
   const int threads = omp_get_max_threads();
+  const int64_t panels = (s.o + panel - 1) / panel;
+  const bool apart = s.c * s.o <= 64 * 64;
   WinogradBlocks blocks{};
   blocks.threads = threads;
-  const int64_t per_tile = points * (s.c + s.o) * static_cast<int64_t>(sizeof(T));
-  blocks.tiles = std::clamp<int64_t>((8 << 20) / per_tile, 64, (s.tiles() + 1)) / 2 * 2;
-  const int64_t panels = (s.o + panel - 1) / panel;
-  blocks.channels = 16;
-  for (const int64_t channels : {32, 24, 16, 8}) {
-    if (s.c % channels != 0 || s.c / channels * panels % threads != 0) continue;
-    blocks.channels = channels;
-    break;
+  if (apart) {
+    blocks.tiles = 24;
+    blocks.channels = s.c;
+  } else {
+    const int64_t per_tile = points * (s.c + s.o) * static_cast<int64_t>(sizeof(T));
+    blocks.tiles = std::min((s.tiles() + 1) / 2, std::max<int64_t>(32, (4 << 20) / per_tile)) * 2;
+    blocks.channels = 16;
+    for (const int64_t channels : {32, 24, 16, 8}) {
+      if (s.c % channels != 0 || s.c / channels * panels % threads != 0) continue;
+      blocks.channels = channels;
+      break;
+    }
   }
-  const int64_t jobs = (s.c + blocks.channels - 1) / blocks.channels * panels;
-  const int64_t kept = s.tiles() <= blocks.tiles ? threads : jobs;
+  blocks.jobs = (s.c + blocks.channels - 1) / blocks.channels * panels;
+  const int64_t copies = apart ? threads : 1;
   const auto matrices = [&](int slot, int64_t columns) {
-    return static_cast<T*>(arena(slot, sizeof(T) * points * winograd_stride<T>(blocks.tiles, columns)));
+    return static_cast<T*>(arena(slot, sizeof(T) * points * winograd_stride<T>(blocks.tiles, columns) * copies));
   };
+  const int64_t kept = apart ? threads * blocks.jobs : s.tiles() <= blocks.tiles ? threads : blocks.jobs;
   const size_t sums = sizeof(float) * points * winograd_stride<float>(blocks.channels, panel) * kept;
-  WinogradKernels<T>::filter_grad(
-      s, static_cast<const T*>(x), static_cast<const T*>(dy), dfilter,
-      matrices(winograd_input_slot, s.c), matrices(winograd_output_slot, s.o),
-      static_cast<float*>(arena(winograd_gradient_slot, sums)), blocks);
+  const auto kernel = apart ? WinogradKernels<T>::filter_grad_apart : WinogradKernels<T>::filter_grad;
+  kernel(s, static_cast<const T*>(x), static_cast<const T*>(dy), dfilter, matrices(winograd_input_slot, s.c),
+         matrices(winograd_output_slot, s.o), static_cast<float*>(arena(winograd_gradient_slot, sums)), blocks);
 }
 
 #endif

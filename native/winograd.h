@@ -30,7 +30,7 @@ constexpr int64_t winograd_stride(int64_t rows, int64_t columns) {
 
 /** How the filter's gradient is cut into pieces that stay in the cache. */
 struct WinogradBlocks {
-  int64_t tiles, channels;
+  int64_t tiles, channels, jobs;
   int threads;
 };
 
@@ -44,6 +44,9 @@ struct WinogradKernels {
                       uint8_t* scratch, int64_t block, int threads);
   static void filter_grad(const WinogradShape&, const T* x, const T* dy, float* dfilter, T* inputs, T* gradients,
                           float* products, const WinogradBlocks&);
+  /** The same with inputs, gradients and products of each thread's own. */
+  static void filter_grad_apart(const WinogradShape&, const T* x, const T* dy, float* dfilter, T* inputs, T* gradients,
+                                float* products, const WinogradBlocks&);
 };
 
 }  // namespace onecycle
