@@ -104,7 +104,7 @@ export type BatchNormArgs = [
 ];
 export type PoolArgs = [n: N, h: N, w: N, c: N, size: N, stride: N, pad: N, oh: N, ow: N];
 
-const spinCount = '10000';
+const spinCount = '30000';
 
 /** @throws Problem `engine_unavailable` when the addon is not built or does not load */
 export function loadNative(): Native {
