@@ -34,7 +34,7 @@ bool cpu_has_kernels(Type type) {
 // filter, which is read once a block, should be read seldom
 int64_t block_of(const WinogradShape& s, int threads) {
   const int64_t share = (s.tiles() + threads - 1) / threads;
-  return std::min(share, 12 * std::clamp<int64_t>(s.c / 64, 1, 3));
+  return std::min(share, s.c < 512 ? 12 * std::clamp<int64_t>(s.c / 64, 1, 3) : int64_t{72});
 }
 
 template <typename T>
