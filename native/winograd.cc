@@ -63,7 +63,7 @@ void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, floa
     blocks.channels = s.c;
   } else {
     const int64_t per_tile = points * (s.c + s.o) * static_cast<int64_t>(sizeof(T));
-    blocks.tiles = std::min((s.tiles() + 1) / 2, std::max<int64_t>(32, (4 << 20) / per_tile)) * 2;
+    blocks.tiles = std::min((s.tiles() + 1) / 2, std::max<int64_t>(32, (5 << 20) / per_tile)) * 2;
     blocks.channels = 16;
     for (const int64_t channels : {32, 24, 16, 8}) {
       if (s.c % channels != 0 || s.c / channels * panels % threads != 0) continue;
