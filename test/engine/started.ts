@@ -4,9 +4,9 @@ import { startEngine } from '../../src/engine/engine.ts';
 import { OnednnBackend } from '../../src/engine/onednn/backend.ts';
 
 /** The backend, or null and the reason to skip. */
-export async function started(precision: 'f32' | 'bf16') {
+export async function started(precision: 'f32' | 'bf16', threads: number | null = null) {
   try {
-    await startEngine({ engine: 'onednn', precision, threads: null });
+    await startEngine({ engine: 'onednn', precision, threads });
   } catch (error) {
     return { backend: null, reason: (error as Error).message };
   }
