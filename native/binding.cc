@@ -181,6 +181,21 @@ void adamw_kernel(Args& a) {
   adamw(s, tensors);
 }
 
+void clip_kernel(Args& a) {
+  const double max = a.number("max");
+  const auto value = a.next();
+  if (!value.IsArray()) a.fail("gradients", "an array");
+  const auto list = value.As<Napi::Array>();
+  std::vector<GradTensor> tensors;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Napi::Value item = list[i];
+    if (!item.IsTypedArray() || item.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) a.fail("gradients", "Float32Arrays");
+    auto gradient = item.As<Napi::Float32Array>();
+    tensors.push_back({gradient.Data(), static_cast<int64_t>(gradient.ElementLength())});
+  }
+  clip_grad_norm(max, tensors);
+}
+
 Napi::Value allocate(const Napi::CallbackInfo& info) {
   const auto bytes = static_cast<size_t>(info[0].ToNumber().Int64Value());
   void* data = allocate_pages(bytes);
@@ -208,7 +223,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_kernel("globalPool", global_pool), add_kernel("globalPoolGrad", global_pool_grad);
   add_kernel("linear", linear), add_kernel("linearInputGrad", linear_dx), add_kernel("linearWeightGrad", linear_dw);
   add_kernel("crossEntropy", cross_entropy_kernel), add_kernel("crossEntropyGrad", cross_entropy_dx);
-  add_kernel("adamw", adamw_kernel);
+  add_kernel("adamw", adamw_kernel), add_kernel("clipGradNorm", clip_kernel);
   add_kernel("add", [](Args& a) {
     const int64_t size = a.whole("size");
     const auto x = a.tensor(size, "a"), y = a.tensor(size, "b", x);

@@ -82,4 +82,11 @@ struct AdamTensor {
 };
 void adamw(const AdamStep&, const std::vector<AdamTensor>&);
 
+struct GradTensor {
+  float* g;
+  int64_t size;
+};
+/** Scales all gradients so that their norm is at most `max` (torch clip_grad_norm_). */
+double clip_grad_norm(double max, const std::vector<GradTensor>&);
+
 }  // namespace onecycle

@@ -9,6 +9,7 @@ import { batchNorm } from '../../src/engine/ops/batch-norm.ts';
 import { concatChannels } from '../../src/engine/ops/concat.ts';
 import { conv2d } from '../../src/engine/ops/conv.ts';
 import { dropout } from '../../src/engine/ops/dropout.ts';
+import { clipGradNorm } from '../../src/engine/ops/gradient-clip.ts';
 import { linear } from '../../src/engine/ops/linear.ts';
 import { softmaxCrossEntropy } from '../../src/engine/ops/loss.ts';
 import { adaptiveAvgPool, adaptiveConcatPool, maxPool } from '../../src/engine/ops/pool.ts';
@@ -247,6 +248,25 @@ describe('onednn agrees with the referee', () => {
       });
     });
   }
+
+  it('gradients are clipped to one norm, and left alone below it', async (context) => {
+    if (skip) return context.skip(skip);
+    for (const max of [1, 1e6]) {
+      const clipped: FloatArray[] = [];
+      for (const engine of ['js', 'onednn'] as const) {
+        await startEngine({ engine, precision: 'f32', threads: null });
+        const grads = [tensorOf(values(3, 1000), [10, 100]), tensorOf(values(4, 7), [7])];
+        clipGradNorm(grads, max);
+        clipped.push(Float32Array.from(grads.flatMap((grad) => [...readValues(grad)])));
+        tf.dispose(grads);
+      }
+      const [referee, ours] = clipped as [FloatArray, FloatArray];
+      assert.ok(Math.abs(size(ours) - Math.min(max, size(referee))) < 1e-5);
+      referee.forEach((value: number, i: number) => {
+        assert.ok(Math.abs(value - (ours[i] as number)) < 1e-6);
+      });
+    }
+  });
 
   it('a wrong shape is an Error that names kernel and shapes', () => {
     assert.throws(

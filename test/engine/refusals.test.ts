@@ -71,6 +71,11 @@ describe('the addon refuses what does not fit, by kernel and shapes', () => {
       (n) => n.adamw(1, 0.9, 0.99, 1e-8, 0, true, 1, 1, [f(3), f(3), f(3), f(2)]),
       /adamw: tensors: expected p, g, m, v of one length/,
     ],
+    [
+      'clipGradNorm: doubles',
+      (n) => n.clipGradNorm(1, [new Float64Array(2) as unknown as Float32Array]),
+      /clipGradNorm: gradients: expected Float32Arrays/,
+    ],
     ['allocate: more than there is', (n) => n.allocate(2 ** 52), /allocate: out of memory/],
   ];
   for (const [name, call, expected] of calls) {

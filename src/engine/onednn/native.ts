@@ -79,6 +79,8 @@ export type Native = {
   biasGrad(rows: N, channels: N, dy: V, db: F): void;
   /** From one storage to another. */
   convert(size: N, from: V, to: V): void;
+  /** In place: the norm of all of them together becomes at most `max`. */
+  clipGradNorm(max: N, gradients: F[]): void;
   /** `tensors` is flat: p, g, m, v of each. */
   adamw(
     lr: N,
