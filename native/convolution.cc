@@ -192,7 +192,7 @@ void conv_forward(const ConvShape& s, Buffer x, const Filter& filter, const floa
 }
 
 void conv_input_grad(const ConvShape& s, Buffer dy, const Filter& filter, Buffer dx) {
-  if (winograd_applies(s, dy.type)) return winograd_input_grad(s, dy, filter, dx);
+  if (s.stride == 1 && winograd_applies(s, dy.type)) return winograd_input_grad(s, dy, filter, dx);
   const auto& p = plan(input_kind, s, dy.type, false, false);
   p.conv.execute(queue(), {{DNNL_ARG_DIFF_DST, view(p.y, dy.data)},
                            {DNNL_ARG_WEIGHTS, inside(p, filter)},

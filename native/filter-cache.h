@@ -14,7 +14,15 @@ struct Filter {
 
 /** Aligned memory that lives as long as the process and is reused from call to call; grown, never shrunk. */
 void* arena(int slot, size_t bytes);
-enum ArenaSlot { scratch_slot, filter_slot, winograd_input_slot, winograd_output_slot, winograd_gradient_slot };
+enum ArenaSlot {
+  scratch_slot,
+  filter_slot,
+  winograd_input_slot,
+  winograd_output_slot,
+  winograd_gradient_slot,
+  squares_slot,
+  folded_filter_slot
+};
 
 /** Memory that begins on a cache line, on large pages where it is large; null where there is none. */
 void* allocate_pages(size_t bytes);

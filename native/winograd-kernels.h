@@ -17,16 +17,16 @@ constexpr int64_t panel = 64;  // outputs that a panel of a packed filter holds,
 template <typename T, int Size>
 struct Patch {
   const T* at[Size][Size];
-  Patch(const WinogradShape& s, const T* image, int64_t channels, int64_t tile, int border, const T* nothing) {
+  template <int Taps>
+  Patch(const WinogradShape<Taps>& s, const T* image, int64_t channels, int64_t tile, int64_t border, const T* nothing) {
     const int64_t column = tile % s.columns(), row = tile / s.columns() % s.rows(), n = tile / s.columns() / s.rows();
     for (int i = 0; i < Size; i++)
       for (int j = 0; j < Size; j++) {
-        const int64_t y = row * 4 + i - border, x = column * 4 + j - border;
+        const int64_t y = row * s.outputs + i - border, x = column * s.outputs + j - border;
         const bool inside = tile >= 0 && y >= 0 && y < s.h && x >= 0 && x < s.w;
         at[i][j] = inside ? image + ((n * s.h + y) * s.w + x) * channels : nothing;
       }
   }
-  void load(int64_t channel, vec (*out)[Size]) const;
 };
 
 // c[MR][16 NV] (+)= sum over k of a(row, k) * b(k, column); k counts what one instruction multiplies
@@ -54,7 +54,17 @@ inline void multiply(int64_t rows, int vectors, const T* a, int64_t a_row, int64
 }
 
 template <typename T>
-struct Storage;  // pair: how many k one instruction multiplies; store, and stores of two values that it takes together
+struct Storage;  // pair: how many k one instruction multiplies; load, store, and stores of two that it takes together
+
+// the transform of what one instruction multiplies: store(p, value) or, of two, store(p, first, second)
+template <typename T, int From, int To, void (*Transform)(const vec*, vec*), typename Load, typename Store>
+inline void transform_pairs(Load load, Store store) {
+  if constexpr (Storage<T>::pair == 2) {
+    twice_paired<From, To, Transform>(load, [&](int i, int j, vec first, vec second) { store(i * To + j, first, second); });
+  } else {
+    twice<From, To, Transform>([&](int i, int j) { return load(0, i, j); }, [&](int i, int j, vec v) { store(i * To + j, v); });
+  }
+}
 
 alignas(64) constexpr uint16_t zeros[2 * 4096] = {};
 
@@ -62,8 +72,8 @@ inline int64_t width_of(int64_t outputs, int64_t begin) { return outputs - begin
 
 }  // namespace
 
-template <typename T>
-void WinogradKernels<T>::pack(const float* filter, int64_t c, int64_t o, bool turned, T* packed, int threads) {
+template <typename T, int Taps>
+void WinogradKernels<T, Taps>::pack(const float* filter, int64_t c, int64_t o, bool turned, T* packed, int threads) {
   constexpr int64_t pair = Storage<T>::pair;
   const int64_t inputs = turned ? o : c, outputs = turned ? c : o, stride = winograd_stride<T>(inputs, outputs);
   // what the cache cannot hold goes past it
@@ -72,34 +82,28 @@ void WinogradKernels<T>::pack(const float* filter, int64_t c, int64_t o, bool tu
   for (int64_t from = 0; from < inputs; from += 16)
     for (int64_t output = 0; output < outputs; output += 16) {
       // the taps of 16 inputs, each for 16 outputs: as they lie, or transposed and back to front
-      vec taps[9][16];
-      for (int q = 0; q < 9; q++) {
+      constexpr int all = Taps * Taps;
+      vec taps[all][16];
+      for (int q = 0; q < all; q++) {
         const int64_t row = turned ? output : from, column = turned ? from : output;
-        const float* at = filter + ((turned ? 8 - q : q) * c + row) * o + column;
+        const float* at = filter + ((turned ? all - 1 - q : q) * c + row) * o + column;
         for (int i = 0; i < 16; i++) taps[q][i] = _mm512_loadu_ps(at + i * o);
         if (turned) transpose(taps[q]);
       }
       const int64_t begin = output / panel * panel, width = width_of(outputs, begin);
       for (int64_t i = 0; i < 16; i += pair) {
-        vec u[2][6][6];
-        for (int64_t k = 0; k < pair; k++) {
-          vec g[3][3];
-          for (int q = 0; q < 9; q++) g[q / 3][q % 3] = taps[q][i + k];
-          twice<3, 6, filter_transform>(g, u[k]);
-        }
         T* to = packed + begin * inputs + (from + i) * width + (output - begin) * pair;
-        for (int p = 0; p < points; p++) {
-          const vec first = u[0][p / 6][p % 6], second = u[pair - 1][p / 6][p % 6];
-          if (large) Storage<T>::stream_pair(to + p * stride, first, second);
-          else Storage<T>::store_pair(to + p * stride, first, second);
-        }
+        const auto load = [&](int64_t k, int r, int t) { return taps[r * Taps + t][i + k]; };
+        if (large) transform_pairs<T, Taps, 6, filter_transform<Taps>>(load, [&](int p, auto... v) { Storage<T>::stream(to + p * stride, v...); });
+        else transform_pairs<T, Taps, 6, filter_transform<Taps>>(load, [&](int p, auto... v) { Storage<T>::store(to + p * stride, v...); });
       }
     }
 }
 
-template <typename T>
-void WinogradKernels<T>::forward(const WinogradShape& s, const T* x, const T* packed, const float* bias, bool relu, T* y,
+template <typename T, int Taps>
+void WinogradKernels<T, Taps>::forward(const WinogradShape<Taps>& s, const T* x, const T* packed, const float* bias, bool relu, T* y,
                                  uint8_t* scratch, int64_t block, int threads) {
+  constexpr int outputs = WinogradShape<Taps>::outputs;
   const int64_t tiles = s.tiles(), c = s.c, o = s.o;
   const auto* nothing = reinterpret_cast<const T*>(zeros);
   const int64_t input_stride = winograd_stride<T>(block, c), product_stride = winograd_stride<float>(block, panel);
@@ -114,35 +118,34 @@ void WinogradKernels<T>::forward(const WinogradShape& s, const T* x, const T* pa
     for (int64_t from = tiles * t / omp_get_num_threads(); from < end; from += block) {
       const int64_t count = end - from < block ? end - from : block;
       for (int64_t i = 0; i < count; i++) {
-        const Patch<T, 6> patch(s, x, c, from + i, 1, nothing);
+        const Patch<T, 6> patch(s, x, c, from + i, s.before, nothing);
         for (int64_t k = 0; k < c; k += 16) {
-          vec d[6][6], v[6][6];
-          patch.load(k, d);
-          twice<6, 6, input_transform>(d, v);
-          for (int p = 0; p < points; p++) Storage<T>::store(inputs + p * input_stride + i * c + k, v[p / 6][p % 6]);
+          T* to = inputs + i * c + k;
+          twice<6, 6, input_transform>([&](int r, int t) { return Storage<T>::load(patch.at[r][t] + k); },
+                                       [&](int r, int t, vec v) { Storage<T>::store(to + (6 * r + t) * input_stride, v); });
         }
       }
       for (int64_t begin = 0; begin < o; begin += panel) {
         const int64_t width = width_of(o, begin);
         for (int p = 0; p < points; p++)
           multiply<T, 6>(count, static_cast<int>(width / 16), inputs + p * input_stride, c, Storage<T>::pair,
-                         packed + p * packed_stride + begin * c, c / Storage<T>::pair, false,
+                         packed + p * packed_stride + begin * c, s.used / Storage<T>::pair, false,
                          products + p * product_stride, panel);
         for (int64_t i = 0; i < count; i++) {
-          const int64_t tile = from + i, left = tile % s.columns() * 4, top = tile / s.columns() % s.rows() * 4;
+          const int64_t tile = from + i, left = tile % s.columns() * s.outputs, top = tile / s.columns() % s.rows() * s.outputs;
           T* image = y + tile / s.columns() / s.rows() * s.h * s.w * o + begin;
           for (int64_t k = 0; k < width; k += 16) {
-            vec m[6][6], out[4][4];
-            for (int p = 0; p < points; p++) m[p / 6][p % 6] = _mm512_loadu_ps(products + p * product_stride + i * panel + k);
-            twice<6, 4, output_transform>(m, out);
             const vec shift = bias ? _mm512_loadu_ps(bias + begin + k) : _mm512_setzero_ps();
-            for (int64_t r = 0; r < 4 && top + r < s.h; r++)
-              for (int64_t q = 0; q < 4 && left + q < s.w; q++) {
-                vec value = add(out[r][q], shift);
-                // a NaN stays one
-                if (relu) value = _mm512_mask_mov_ps(value, _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_LT_OQ), _mm512_setzero_ps());
-                Storage<T>::store(image + ((top + r) * s.w + left + q) * o + k, value);
-              }
+            const float* at = products + i * panel + k;
+            twice<6, outputs, output_transform<outputs>>(
+                [&](int r, int t) { return _mm512_loadu_ps(at + (6 * r + t) * product_stride); },
+                [&](int r, int t, vec v) {
+                  if (top + r >= s.h || left + t >= s.w) return;
+                  v = add(v, shift);
+                  // the second of two operands is what a NaN yields: it stays one
+                  if (relu) v = _mm512_max_ps(_mm512_setzero_ps(), v);
+                  Storage<T>::store(image + ((top + r) * s.w + left + t) * o + k, v);
+                });
           }
         }
       }
@@ -154,50 +157,45 @@ namespace {
 
 // Tiles `from` to `end` of which the i-th pair is transformed: to inputs [36][block/pair][c][pair] and to gradients
 // [36][panels of o][block/pair][64][pair]. A tile too few is one of zeros.
-template <typename T>
-inline void transform_pair(const WinogradShape& s, const T* x, const T* dy, int64_t from, int64_t end, int64_t i,
+template <typename T, int Taps>
+inline void transform_pair(const WinogradShape<Taps>& s, const T* x, const T* dy, int64_t from, int64_t end, int64_t i,
                            int64_t block, T* inputs, T* gradients) {
   constexpr int64_t pair = Storage<T>::pair;
   const int64_t input_stride = winograd_stride<T>(block, s.c), gradient_stride = winograd_stride<T>(block, s.o);
   const auto* nothing = reinterpret_cast<const T*>(zeros);
   const int64_t first = from + i * pair, second = first + pair - 1 < end ? first + pair - 1 : -1;
-  const Patch<T, 6> images[2] = {{s, x, s.c, first, 1, nothing}, {s, x, s.c, second, 1, nothing}};
-  const Patch<T, 4> slopes[2] = {{s, dy, s.o, first, 0, nothing}, {s, dy, s.o, second, 0, nothing}};
+  constexpr int outputs = WinogradShape<Taps>::outputs;
+  const Patch<T, 6> images[2] = {{s, x, s.c, first, s.before, nothing}, {s, x, s.c, second, s.before, nothing}};
+  const Patch<T, outputs> slopes[2] = {{s, dy, s.o, first, 0, nothing}, {s, dy, s.o, second, 0, nothing}};
   for (int64_t k = 0; k < s.c; k += 16) {
-    vec d[6][6], v[2][6][6];
-    for (int64_t half = 0; half < pair; half++) {
-      images[half].load(k, d);
-      twice<6, 6, input_transform>(d, v[half]);
-    }
-    for (int p = 0; p < points; p++)
-      Storage<T>::store_pair(inputs + p * input_stride + (i * s.c + k) * pair, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
+    T* to = inputs + (i * s.c + k) * pair;
+    transform_pairs<T, 6, 6, input_transform>(
+        [&](int64_t half, int r, int t) { return Storage<T>::load(images[half].at[r][t] + k); },
+        [&](int p, auto... v) { Storage<T>::store(to + p * input_stride, v...); });
   }
   for (int64_t k = 0; k < s.o; k += 16) {
-    vec d[4][4], v[2][6][6];
-    for (int64_t half = 0; half < pair; half++) {
-      slopes[half].load(k, d);
-      twice<4, 6, gradient_transform>(d, v[half]);
-    }
     const int64_t begin = k / panel * panel, width = width_of(s.o, begin);
     T* to = gradients + begin * block + (i * width + k - begin) * pair;
-    for (int p = 0; p < points; p++)
-      Storage<T>::store_pair(to + p * gradient_stride, v[0][p / 6][p % 6], v[pair - 1][p / 6][p % 6]);
+    transform_pairs<T, outputs, 6, gradient_transform<outputs>>(
+        [&](int64_t half, int r, int t) { return Storage<T>::load(slopes[half].at[r][t] + k); },
+        [&](int p, auto... v) { Storage<T>::store(to + p * gradient_stride, v...); });
   }
 }
 
 // a piece of the filter: `channels` rows and a panel of columns; its sums lie [36][channels][64]
 struct Piece {
   int64_t first, rows, begin, width, stride;
-  Piece(const WinogradShape& s, int64_t channels, int64_t job) {
+  template <int Taps>
+  Piece(const WinogradShape<Taps>& s, int64_t channels, int64_t job) {
     const int64_t panels = (s.o + panel - 1) / panel;
     first = job / panels * channels, begin = job % panels * panel;
-    rows = s.c - first < channels ? s.c - first : channels, width = width_of(s.o, begin);
+    rows = s.used - first < channels ? s.used - first : channels, width = width_of(s.o, begin);
     stride = winograd_stride<float>(channels, panel);
   }
 };
 
-template <typename T>
-inline void multiply_piece(const WinogradShape& s, const Piece& piece, int64_t block, int64_t pairs, const T* inputs,
+template <typename T, int Taps>
+inline void multiply_piece(const WinogradShape<Taps>& s, const Piece& piece, int64_t block, int64_t pairs, const T* inputs,
                            const T* gradients, bool onto, float* sums) {
   constexpr int64_t pair = Storage<T>::pair;
   for (int p = 0; p < points; p++)
@@ -207,27 +205,29 @@ inline void multiply_piece(const WinogradShape& s, const Piece& piece, int64_t b
                    sums + p * piece.stride, panel);
 }
 
-// one row of a piece, added up over `copies` of the sums, to the filter's nine taps
-inline void finish_row(const WinogradShape& s, const Piece& piece, int64_t row, const float* sums, int64_t copies,
+// one row of a piece, added up over `copies` of the sums, to the filter's taps
+template <int Taps>
+inline void finish_row(const WinogradShape<Taps>& s, const Piece& piece, int64_t row, const float* sums, int64_t copies,
                        int64_t copy_size, float* dfilter) {
   for (int64_t k = 0; k < piece.width; k += 16) {
-    vec m[6][6], g[3][3];
-    for (int p = 0; p < points; p++) {
-      const float* at = sums + p * piece.stride + row * panel + k;
-      m[p / 6][p % 6] = _mm512_loadu_ps(at);
-      for (int64_t t = 1; t < copies; t++) m[p / 6][p % 6] = add(m[p / 6][p % 6], _mm512_loadu_ps(at + t * copy_size));
-    }
-    twice<6, 3, tap_transform>(m, g);
-    for (int q = 0; q < 9; q++)
-      _mm512_storeu_ps(dfilter + (q * s.c + piece.first + row) * s.o + piece.begin + k, g[q / 3][q % 3]);
+    const float* at = sums + row * panel + k;
+    float* to = dfilter + (piece.first + row) * s.o + piece.begin + k;
+    twice<6, Taps, tap_transform<Taps>>(
+        [&](int r, int t) {
+          const float* here = at + (6 * r + t) * piece.stride;
+          vec m = _mm512_loadu_ps(here);
+          for (int64_t copy = 1; copy < copies; copy++) m = add(m, _mm512_loadu_ps(here + copy * copy_size));
+          return m;
+        },
+        [&](int r, int t, vec g) { _mm512_storeu_ps(to + (r * Taps + t) * s.c * s.o, g); });
   }
 }
 
 }  // namespace
 
 // All threads transform a block of tiles, then each multiplies pieces of the filter.
-template <typename T>
-void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T* dy, float* dfilter, T* inputs,
+template <typename T, int Taps>
+void WinogradKernels<T, Taps>::filter_grad(const WinogradShape<Taps>& s, const T* x, const T* dy, float* dfilter, T* inputs,
                                      T* gradients, float* products, const WinogradBlocks& blocks) {
   constexpr int64_t pair = Storage<T>::pair;
   const int64_t tiles = s.tiles(), block = blocks.tiles;
@@ -250,8 +250,8 @@ void WinogradKernels<T>::filter_grad(const WinogradShape& s, const T* x, const T
 }
 
 // Each thread has tiles and sums of its own, which stay in its second-level cache: for filters that are small.
-template <typename T>
-void WinogradKernels<T>::filter_grad_apart(const WinogradShape& s, const T* x, const T* dy, float* dfilter, T* inputs,
+template <typename T, int Taps>
+void WinogradKernels<T, Taps>::filter_grad_apart(const WinogradShape<Taps>& s, const T* x, const T* dy, float* dfilter, T* inputs,
                                            T* gradients, float* products, const WinogradBlocks& blocks) {
   constexpr int64_t pair = Storage<T>::pair;
   const int64_t tiles = s.tiles(), block = blocks.tiles;

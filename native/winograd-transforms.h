@@ -32,57 +32,87 @@ inline void input_transform(const vec d[6], vec v[6]) {
   v[3] = add(even_b, odd_b);
   v[4] = sub(even_b, odd_b);
 }
-// A^T m, six products to four outputs
-inline void output_transform(const vec m[6], vec y[4]) {
+// A^T m, six products to the outputs of a tile
+template <int Outputs>
+inline void output_transform(const vec m[6], vec y[Outputs]) {
   const vec plus_a = add(m[1], m[2]), minus_a = sub(m[1], m[2]);
   const vec plus_b = add(m[3], m[4]), minus_b = sub(m[3], m[4]);
   y[0] = add(m[0], add(plus_a, plus_b));
   y[1] = fma(splat(a1), minus_a, mul(splat(b1), minus_b));
-  y[2] = fma(splat(a2), plus_a, mul(splat(b2), plus_b));
-  y[3] = fma(splat(a3), minus_a, fma(splat(b3), minus_b, m[5]));
+  if constexpr (Outputs == 3) {
+    y[2] = fma(splat(a2), plus_a, fma(splat(b2), plus_b, m[5]));
+  } else {
+    y[2] = fma(splat(a2), plus_a, mul(splat(b2), plus_b));
+    y[3] = fma(splat(a3), minus_a, fma(splat(b3), minus_b, m[5]));
+  }
 }
-// A d, four gradients of outputs to six
-inline void gradient_transform(const vec d[4], vec v[6]) {
+// A d, the gradients of a tile's outputs to six
+template <int Outputs>
+inline void gradient_transform(const vec d[Outputs], vec v[6]) {
   v[0] = d[0];
-  v[5] = d[3];
-  const vec even_a = fma(splat(a2), d[2], d[0]), odd_a = fma(splat(a3), d[3], mul(splat(a1), d[1]));
-  const vec even_b = fma(splat(b2), d[2], d[0]), odd_b = fma(splat(b3), d[3], mul(splat(b1), d[1]));
+  v[5] = d[Outputs - 1];
+  const vec even_a = fma(splat(a2), d[2], d[0]), even_b = fma(splat(b2), d[2], d[0]);
+  vec odd_a = mul(splat(a1), d[1]), odd_b = mul(splat(b1), d[1]);
+  if constexpr (Outputs == 4) odd_a = fma(splat(a3), d[3], odd_a), odd_b = fma(splat(b3), d[3], odd_b);
   v[1] = add(even_a, odd_a);
   v[2] = sub(even_a, odd_a);
   v[3] = add(even_b, odd_b);
   v[4] = sub(even_b, odd_b);
 }
-// G g, three taps to six
-inline void filter_transform(const vec g[3], vec u[6]) {
-  u[0] = g[0];
-  u[5] = g[2];
-  const vec even_a = mul(splat(fa), fma(splat(a2), g[2], g[0])), odd_a = mul(splat(fa * a1), g[1]);
-  const vec even_b = mul(splat(fb), fma(splat(b2), g[2], g[0])), odd_b = mul(splat(fb * b1), g[1]);
-  u[1] = add(even_a, odd_a);
-  u[2] = sub(even_a, odd_a);
-  u[3] = add(even_b, odd_b);
-  u[4] = sub(even_b, odd_b);
+// G g, the taps of a filter to six: what gradient_transform does, scaled
+template <int Taps>
+inline void filter_transform(const vec g[Taps], vec u[6]) {
+  gradient_transform<Taps>(g, u);
+  for (int i = 1; i < 5; i++) u[i] = mul(splat(i < 3 ? fa : fb), u[i]);
 }
-// G^T m, six sums to the gradients of three taps
-inline void tap_transform(const vec m[6], vec g[3]) {
-  const vec plus_a = mul(splat(fa), add(m[1], m[2])), minus_a = mul(splat(fa), sub(m[1], m[2]));
-  const vec plus_b = mul(splat(fb), add(m[3], m[4])), minus_b = mul(splat(fb), sub(m[3], m[4]));
-  g[0] = add(m[0], add(plus_a, plus_b));
-  g[1] = fma(splat(a1), minus_a, mul(splat(b1), minus_b));
-  g[2] = fma(splat(a2), plus_a, fma(splat(b2), plus_b, m[5]));
+// G^T m, six sums to the gradients of the taps: what output_transform does, scaled
+template <int Taps>
+inline void tap_transform(const vec m[6], vec g[Taps]) {
+  vec scaled[6] = {m[0], m[1], m[2], m[3], m[4], m[5]};
+  for (int i = 1; i < 5; i++) scaled[i] = mul(splat(i < 3 ? fa : fb), m[i]);
+  output_transform<Taps>(scaled, g);
 }
 
-// 2-d: the transform over columns, then over rows
-template <int From, int To, void (*Transform)(const vec*, vec*)>
-inline void twice(const vec (*in)[From], vec (*out)[To]) {
-  vec half[To][From];
+// 2-d: the transform over columns, then over rows; load(i, j) gives a value, store(i, j, value) takes one. Loops
+// are unrolled whole, else the values between lie in memory.
+template <int From, int To, void (*Transform)(const vec*, vec*), typename Load>
+inline void over_columns(vec (*half)[From], Load load) {
+#pragma GCC unroll 6
   for (int j = 0; j < From; j++) {
     vec column[From], done[To];
-    for (int i = 0; i < From; i++) column[i] = in[i][j];
+#pragma GCC unroll 6
+    for (int i = 0; i < From; i++) column[i] = load(i, j);
     Transform(column, done);
+#pragma GCC unroll 6
     for (int i = 0; i < To; i++) half[i][j] = done[i];
   }
-  for (int i = 0; i < To; i++) Transform(half[i], out[i]);
+}
+template <int From, int To, void (*Transform)(const vec*, vec*), typename Load, typename Store>
+inline void twice(Load load, Store store) {
+  vec half[To][From];
+  over_columns<From, To, Transform>(half, load);
+#pragma GCC unroll 6
+  for (int i = 0; i < To; i++) {
+    vec done[To];
+    Transform(half[i], done);
+#pragma GCC unroll 6
+    for (int j = 0; j < To; j++) store(i, j, done[j]);
+  }
+}
+// two at once: load(0 or 1, i, j), and store(i, j, first, second)
+template <int From, int To, void (*Transform)(const vec*, vec*), typename Load, typename Store>
+inline void twice_paired(Load load, Store store) {
+  vec half[2][To][From];
+  over_columns<From, To, Transform>(half[0], [&](int i, int j) { return load(0, i, j); });
+  over_columns<From, To, Transform>(half[1], [&](int i, int j) { return load(1, i, j); });
+#pragma GCC unroll 6
+  for (int i = 0; i < To; i++) {
+    vec first[To], second[To];
+    Transform(half[0][i], first);
+    Transform(half[1][i], second);
+#pragma GCC unroll 6
+    for (int j = 0; j < To; j++) store(i, j, first[j], second[j]);
+  }
 }
 
 // 16x16: rows become columns

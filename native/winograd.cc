@@ -5,12 +5,14 @@
 #include <algorithm>
 
 #include "bf16.h"
+#include "space-to-depth.h"
 
 namespace onecycle {
 namespace {
 
-// forms in the cache of filters; oneDNN's are the addresses of its plans
-constexpr uint64_t upright = 1, turned = 2;
+// forms in the cache of filters, in float32 and behind them in bfloat16; oneDNN's are the addresses of its plans
+enum Form : uint64_t { upright = 1, turned = 2, squared = 3 };
+constexpr uint64_t forms = 3;
 constexpr int64_t points = 36, panel = 64;
 
 // what oneDNN may use, which ONEDNN_MAX_CPU_ISA can lower, and what the compiler was told for these files
@@ -32,27 +34,34 @@ bool cpu_has_kernels(Type type) {
 
 // tiles that a thread transforms at once: products and inputs should stay in its second-level cache, but the
 // filter, which is read once a block, should be read seldom
-int64_t block_of(const WinogradShape& s, int threads) {
+template <int Taps>
+int64_t block_of(const WinogradShape<Taps>& s, int threads) {
   const int64_t share = (s.tiles() + threads - 1) / threads;
   return std::min(share, s.c < 512 ? 12 * std::clamp<int64_t>(s.c / 64, 1, 3) : int64_t{72});
 }
 
-template <typename T>
-void run(const WinogradShape& s, const ConvShape& conv, const void* x, const Filter& filter, bool turn, const float* bias,
-         bool relu, void* y) {
+template <typename T, int Taps>
+void run(const WinogradShape<Taps>& s, const void* x, const T* packed, const float* bias, bool relu, void* y) {
   const int threads = omp_get_max_threads();
-  bool stale = true;
-  const uint64_t form = (turn ? turned : upright) + (sizeof(T) == 2 ? 2 : 0);
-  auto* packed = static_cast<T*>(packed_filter(filter, form, points * winograd_stride<T>(s.c, s.o) * sizeof(T), &stale));
-  if (stale) WinogradKernels<T>::pack(filter.values, conv.c, conv.o, turn, packed, threads);
   const int64_t block = block_of(s, threads);
   const size_t bytes = points * (winograd_stride<T>(block, s.c) * sizeof(T) + winograd_stride<float>(block, panel) * sizeof(float)) * threads;
-  WinogradKernels<T>::forward(s, static_cast<const T*>(x), packed, bias, relu, static_cast<T*>(y),
-                              static_cast<uint8_t*>(arena(scratch_slot, bytes)), block, threads);
+  WinogradKernels<T, Taps>::forward(s, static_cast<const T*>(x), packed, bias, relu, static_cast<T*>(y),
+                                    static_cast<uint8_t*>(arena(scratch_slot, bytes)), block, threads);
 }
 
-template <typename T>
-void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, float* dfilter) {
+// the filter [Taps,Taps,c,o], packed once a version; `values` gives it, where it must be made first
+template <typename T, int Taps, typename Values>
+const T* packed_by(const WinogradShape<Taps>& s, const Filter& filter, Form form, Values values) {
+  bool stale = true;
+  const int64_t bytes = points * winograd_stride<T>(s.c, s.o) * sizeof(T);
+  auto* packed = static_cast<T*>(packed_filter(filter, form + (sizeof(T) == 2 ? forms : 0), bytes, &stale));
+  const int64_t c = form == turned ? s.o : s.c, o = form == turned ? s.c : s.o;
+  if (stale) WinogradKernels<T, Taps>::pack(values(), c, o, form == turned, packed, omp_get_max_threads());
+  return packed;
+}
+
+template <typename T, int Taps>
+void run_filter_grad(const WinogradShape<Taps>& s, const void* x, const void* dy, float* dfilter) {
   const int threads = omp_get_max_threads();
   const int64_t panels = (s.o + panel - 1) / panel;
   const bool apart = s.c * s.o <= 64 * 64;
@@ -78,9 +87,24 @@ void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, floa
   };
   const int64_t kept = apart ? threads * blocks.jobs : s.tiles() <= blocks.tiles ? threads : blocks.jobs;
   const size_t sums = sizeof(float) * points * winograd_stride<float>(blocks.channels, panel) * kept;
-  const auto kernel = apart ? WinogradKernels<T>::filter_grad_apart : WinogradKernels<T>::filter_grad;
+  using Kernels = WinogradKernels<T, Taps>;
+  const auto kernel = apart ? Kernels::filter_grad_apart : Kernels::filter_grad;
   kernel(s, static_cast<const T*>(x), static_cast<const T*>(dy), dfilter, matrices(winograd_input_slot, s.c),
          matrices(winograd_output_slot, s.o), static_cast<float*>(arena(winograd_gradient_slot, sums)), blocks);
+}
+
+// 3x3 taps, or 4x4 over squares of pixels
+WinogradShape<3> plain(const ConvShape& s) { return {s.n, s.h, s.w, s.c, s.o, s.c}; }
+WinogradShape<3> plain_turned(const ConvShape& s) { return {s.n, s.h, s.w, s.o, s.c, s.o}; }
+WinogradShape<square_taps> over_squares(const ConvShape& s) { return {s.n, s.oh(), s.ow(), square_channels, s.o, 4 * s.c}; }
+
+float* folded_filter(const ConvShape& s) {
+  return static_cast<float*>(arena(folded_filter_slot, sizeof(float) * square_taps * square_taps * square_channels * s.o));
+}
+const void* squares_of(const ConvShape& s, Buffer x) {
+  auto* squares = arena(squares_slot, sizeof(bf16) * s.n * s.oh() * s.ow() * square_channels);
+  to_squares(s, x, {squares, x.type});
+  return squares;
 }
 
 #endif
@@ -90,28 +114,44 @@ void run_filter_grad(const WinogradShape& s, const void* x, const void* dy, floa
 bool winograd_applies(const ConvShape& s, Type type) {
   static const bool has_f32 = cpu_has_kernels(Type::f32), has_bf16 = cpu_has_kernels(Type::bf16);
   if (!(type == Type::f32 ? has_f32 : has_bf16)) return false;
+  if (s.o % 16 != 0 || s.o < 32 || s.o > 4096) return false;
+  // in float32 it loses more digits than it saves time
+  if (fits_squares(s)) return type == Type::bf16 && s.kh >= 5 && s.oh() >= 4 && s.ow() >= 4;
   const bool shape = s.kh == 3 && s.kw == 3 && s.stride == 1 && s.pad == 1;
   // an image of one tile is mostly padding; few channels are mostly transforms
-  return shape && s.h >= 4 && s.w >= 4 && s.c % 16 == 0 && s.o % 16 == 0 && s.c >= 32 && s.o >= 32 && s.c <= 4096 && s.o <= 4096;
+  return shape && s.h >= 4 && s.w >= 4 && s.c % 16 == 0 && s.c >= 32 && s.c <= 4096;
 }
 
 #ifdef ONECYCLE_WINOGRAD
 void winograd_forward(const ConvShape& s, Buffer x, const Filter& filter, const float* bias, bool relu, Buffer y) {
-  const WinogradShape shape{s.n, s.h, s.w, s.c, s.o};
-  if (x.type == Type::f32) run<float>(shape, s, x.data, filter, false, bias, relu, y.data);
-  else run<bf16>(shape, s, x.data, filter, false, bias, relu, y.data);
+  if (fits_squares(s)) {
+    const auto* packed = packed_by<bf16>(over_squares(s), filter, squared, [&] {
+      filter_to_squares(s, filter.values, folded_filter(s));
+      return folded_filter(s);
+    });
+    return run<bf16>(over_squares(s), squares_of(s, x), packed, bias, relu, y.data);
+  }
+  with_type(x.type, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* packed = packed_by<T>(plain(s), filter, upright, [&] { return filter.values; });
+    run<T>(plain(s), x.data, packed, bias, relu, y.data);
+  });
 }
 
 void winograd_input_grad(const ConvShape& s, Buffer dy, const Filter& filter, Buffer dx) {
-  const WinogradShape shape{s.n, s.h, s.w, s.o, s.c};
-  if (dy.type == Type::f32) run<float>(shape, s, dy.data, filter, true, nullptr, false, dx.data);
-  else run<bf16>(shape, s, dy.data, filter, true, nullptr, false, dx.data);
+  with_type(dy.type, [&](auto zero) {
+    using T = decltype(zero);
+    const auto* packed = packed_by<T>(plain_turned(s), filter, turned, [&] { return filter.values; });
+    run<T>(plain_turned(s), dy.data, packed, nullptr, false, dx.data);
+  });
 }
 
 void winograd_filter_grad(const ConvShape& s, Buffer x, Buffer dy, float* dfilter) {
-  const WinogradShape shape{s.n, s.h, s.w, s.c, s.o};
-  if (x.type == Type::f32) run_filter_grad<float>(shape, x.data, dy.data, dfilter);
-  else run_filter_grad<bf16>(shape, x.data, dy.data, dfilter);
+  if (fits_squares(s)) {
+    run_filter_grad<bf16>(over_squares(s), squares_of(s, x), dy.data, folded_filter(s));
+    return filter_from_squares(s, folded_filter(s), dfilter);
+  }
+  with_type(x.type, [&](auto zero) { run_filter_grad<decltype(zero)>(plain(s), x.data, dy.data, dfilter); });
 }
 #else
 void winograd_forward(const ConvShape&, Buffer, const Filter&, const float*, bool, Buffer) {}

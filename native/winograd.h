@@ -14,11 +14,17 @@ void winograd_forward(const ConvShape&, Buffer x, const Filter&, const float* bi
 void winograd_input_grad(const ConvShape&, Buffer dy, const Filter&, Buffer dx);
 void winograd_filter_grad(const ConvShape&, Buffer x, Buffer dy, float* dfilter);
 
-/** A convolution as the kernels see it: images [n,h,w,c] to [n,h,w,o], covered by `tiles` of 4x4 outputs. */
+/**
+ * A convolution as the kernels see it: images [n,h,w,c] to [n,h,w,o], covered by `tiles` of outputs; the first
+ * `used` channels count, others are zero.
+ */
+template <int Taps>
 struct WinogradShape {
-  int64_t n, h, w, c, o;
-  int64_t rows() const { return (h + 3) / 4; }
-  int64_t columns() const { return (w + 3) / 4; }
+  int64_t n, h, w, c, o, used;
+  /** A tile's outputs along one side, and how far the filter reaches before an output. */
+  static constexpr int outputs = 7 - Taps, before = Taps / 2;
+  int64_t rows() const { return (h + outputs - 1) / outputs; }
+  int64_t columns() const { return (w + outputs - 1) / outputs; }
   int64_t tiles() const { return n * rows() * columns(); }
 };
 
@@ -35,17 +41,18 @@ struct WinogradBlocks {
 };
 
 /** The kernels for tensors stored as T, on CPUs with AVX-512 (winograd-f32.cc, winograd-bf16.cc). */
-template <typename T>
+template <typename T, int Taps>
 struct WinogradKernels {
-  /** filter HWIO [3,3,c,o] -> 36 panels; `turned` rotates it by 180 degrees and swaps c and o. */
+  using Shape = WinogradShape<Taps>;
+  /** filter HWIO [Taps,Taps,c,o] -> 36 panels; `turned` rotates it by 180 degrees and swaps c and o. */
   static void pack(const float* filter, int64_t c, int64_t o, bool turned, T* packed, int threads);
   /** `scratch` holds scratch_bytes() for each thread. */
-  static void forward(const WinogradShape&, const T* x, const T* packed, const float* bias, bool relu, T* y,
-                      uint8_t* scratch, int64_t block, int threads);
-  static void filter_grad(const WinogradShape&, const T* x, const T* dy, float* dfilter, T* inputs, T* gradients,
+  static void forward(const Shape&, const T* x, const T* packed, const float* bias, bool relu, T* y, uint8_t* scratch,
+                      int64_t block, int threads);
+  static void filter_grad(const Shape&, const T* x, const T* dy, float* dfilter, T* inputs, T* gradients,
                           float* products, const WinogradBlocks&);
   /** The same with inputs, gradients and products of each thread's own. */
-  static void filter_grad_apart(const WinogradShape&, const T* x, const T* dy, float* dfilter, T* inputs, T* gradients,
+  static void filter_grad_apart(const Shape&, const T* x, const T* dy, float* dfilter, T* inputs, T* gradients,
                                 float* products, const WinogradBlocks&);
 };
 
