@@ -111,6 +111,39 @@ void max_pool_grad(Args& a) {
   const uint8_t* places = a.bytes(size, "places");
   max_pool_backward(s, dy, places, a.tensor(s.n * s.h * s.w * s.c, "dx", dy));
 }
+// the arguments of batch norm, with relu, then those of the pool
+struct BatchNormPool {
+  BatchNorm bn;
+  PoolShape pool;
+  int64_t size, pooled;
+  explicit BatchNormPool(Args& a) : bn(batch_norm_of(a)), pool(pool_shape(a)) {
+    size = pool.n * pool.h * pool.w * pool.c, pooled = pool.n * pool.oh * pool.ow * pool.c;
+    if (size != bn.rows * bn.channels || pool.c != bn.channels) a.fail("shape", "rows and channels that make the image");
+    if (!bn.relu) a.fail("relu", "true");
+    if (pool.size != 3 || pool.stride != 2 || pool.pad != 1 || pool.oh != (pool.h + 1) / 2 || pool.ow != (pool.w + 1) / 2)
+      a.fail("window", "3x3, stride 2, pad 1");
+  }
+};
+void bn_pool(Args& a) {
+  const BatchNormPool p(a);
+  const auto x = a.tensor(p.size, "x");
+  const float *gamma = a.array(p.pool.c, "gamma"), *beta = a.array(p.pool.c, "beta");
+  float *mean = a.array(p.pool.c, "runningMean"), *var = a.array(p.pool.c, "runningVar");
+  const auto y = a.tensor(p.pooled, "y", x), peaks = a.tensor(p.pooled, "peaks", x);
+  uint8_t* places = a.bytes(p.pooled, "places");
+  float *used = a.array(p.pool.c, "mean"), *inverse = a.array(p.pool.c, "inverseStd");
+  batch_norm_pool_forward(p.bn, p.pool, x, gamma, beta, mean, var, y, peaks, places, used, inverse);
+}
+void bn_pool_grad(Args& a) {
+  const BatchNormPool p(a);
+  const auto x = a.tensor(p.size, "x"), dy = a.tensor(p.pooled, "dy", x), peaks = a.tensor(p.pooled, "peaks", x);
+  const uint8_t* places = a.bytes(p.pooled, "places");
+  const float *gamma = a.array(p.pool.c, "gamma"), *beta = a.array(p.pool.c, "beta");
+  const float *mean = a.array(p.pool.c, "mean"), *inverse = a.array(p.pool.c, "inverseStd");
+  const auto dx = a.tensor(p.size, "dx", x);
+  float *dgamma = a.array(p.pool.c, "dgamma"), *dbeta = a.array(p.pool.c, "dbeta");
+  batch_norm_pool_backward(p.bn, p.pool, dy, x, peaks, places, gamma, beta, mean, inverse, dx, dgamma, dbeta);
+}
 void global_pool(Args& a) {
   const int64_t n = a.whole("n"), pixels = a.whole("pixels"), c = a.whole("c");
   a.about(list({n, pixels, c}));
@@ -219,6 +252,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   const auto add_kernel = [&](const char* name, void (*body)(Args&)) { exports.Set(name, kernel(env, name, body)); };
   add_kernel("conv", conv), add_kernel("convInputGrad", conv_dx), add_kernel("convFilterGrad", conv_df);
   add_kernel("batchNorm", bn), add_kernel("batchNormGrad", bn_grad);
+  add_kernel("batchNormPool", bn_pool), add_kernel("batchNormPoolGrad", bn_pool_grad);
   add_kernel("maxPool", max_pool), add_kernel("maxPoolGrad", max_pool_grad);
   add_kernel("globalPool", global_pool), add_kernel("globalPoolGrad", global_pool_grad);
   add_kernel("linear", linear), add_kernel("linearInputGrad", linear_dx), add_kernel("linearWeightGrad", linear_dw);

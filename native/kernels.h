@@ -49,6 +49,13 @@ struct PoolShape {
 };
 void max_pool_forward(const PoolShape&, Buffer x, Buffer y, uint8_t* places);
 void max_pool_backward(const PoolShape&, Buffer dy, const uint8_t* places, Buffer dx);
+/** max_pool(relu(batch_norm(x))); peaks, of y's shape, is x where the maximum was. */
+void batch_norm_pool_forward(const BatchNorm&, const PoolShape&, Buffer x, const float* gamma, const float* beta,
+                             float* running_mean, float* running_var, Buffer y, Buffer peaks, uint8_t* places,
+                             float* mean, float* inverse_std);
+void batch_norm_pool_backward(const BatchNorm&, const PoolShape&, Buffer dy, Buffer x, Buffer peaks,
+                              const uint8_t* places, const float* gamma, const float* beta, const float* mean,
+                              const float* inverse_std, Buffer dx, float* dgamma, float* dbeta);
 /** x of any storage, y float32. */
 void global_pool_forward(int64_t n, int64_t pixels, int64_t c, bool max, Buffer x, float* y, float* places);
 void global_pool_backward(int64_t n, int64_t pixels, int64_t c, bool max, const float* dy, const float* places, Buffer dx);

@@ -68,7 +68,7 @@ void run_filter_grad(const WinogradShape<Taps>& s, const void* x, const void* dy
   WinogradBlocks blocks{};
   blocks.threads = threads;
   if (apart) {
-    blocks.tiles = 24;
+    blocks.tiles = 48;
     blocks.channels = s.c;
   } else {
     const int64_t per_tile = points * (s.c + s.o) * static_cast<int64_t>(sizeof(T));

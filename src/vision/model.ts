@@ -3,6 +3,7 @@
 
 import type * as tf from '@tensorflow/tfjs-core';
 import { batchNorm } from '../engine/ops/batch-norm.ts';
+import { batchNormMaxPool } from '../engine/ops/batch-norm-pool.ts';
 import { conv2d } from '../engine/ops/conv.ts';
 import { linear } from '../engine/ops/linear.ts';
 import { variableOf } from '../engine/storage.ts';
@@ -83,25 +84,15 @@ export class ModelBuilder {
     channels: number,
     { momentum = 0.1, relu = false }: BatchNormOptions = {},
   ) {
-    const gamma = this.add(`${name}.weight`, 'bn', [channels], new Float32Array(channels).fill(1));
-    const beta = this.add(`${name}.bias`, 'bn', [channels], new Float32Array(channels));
-    const layer: BatchNormLayer = { name, group: this.group, gamma, momentum };
-    const runningMean = this.buffer(`${name}.running_mean`, new Float32Array(channels));
-    const runningVar = this.buffer(`${name}.running_var`, new Float32Array(channels).fill(1));
-    this.batchNorms.push(layer);
-    return <T extends tf.Tensor>(x: T, mode: Mode, residual?: T): T => {
-      const training = mode.training && mode.trainBatchNorm(layer);
-      const statistics = { gamma: tensor1d(gamma), beta: tensor1d(beta), runningMean, runningVar };
-      return batchNorm(x, {
-        ...statistics,
-        training,
-        updateRunning: training,
-        momentum,
-        eps: 1e-5,
-        relu,
-        residual,
-      }) as T;
-    };
+    const statistics = this.statistics(name, channels, momentum);
+    return <T extends tf.Tensor>(x: T, mode: Mode, residual?: T): T =>
+      batchNorm(x, { ...statistics(mode), relu, residual });
+  }
+
+  /** Batch norm, ReLU and max pooling by 3x3, stride 2, in one where the engine can. */
+  batchNormMaxPool(name: string, channels: number): Layer {
+    const statistics = this.statistics(name, channels, 0.1);
+    return (x, mode) => batchNormMaxPool(x, statistics(mode));
   }
 
   /** A linear layer with bias: N(0, sqrt(2/fan_in)), bias 0 (fastai apply_init with kaiming_normal_). */
@@ -123,6 +114,29 @@ export class ModelBuilder {
       for (const { variable } of [...parameters, ...buffers]) variable.dispose();
     };
     return { parameters, buffers, batchNorms, groups: this.group + 1, forward, dispose };
+  }
+
+  /** A batch norm's parameters and buffers, and how it normalises in a mode. */
+  private statistics(name: string, channels: number, momentum: number) {
+    const gamma = this.add(`${name}.weight`, 'bn', [channels], new Float32Array(channels).fill(1));
+    const beta = this.add(`${name}.bias`, 'bn', [channels], new Float32Array(channels));
+    const layer: BatchNormLayer = { name, group: this.group, gamma, momentum };
+    const runningMean = this.buffer(`${name}.running_mean`, new Float32Array(channels));
+    const runningVar = this.buffer(`${name}.running_var`, new Float32Array(channels).fill(1));
+    this.batchNorms.push(layer);
+    return (mode: Mode) => {
+      const training = mode.training && mode.trainBatchNorm(layer);
+      const learnt = { gamma: tensor1d(gamma), beta: tensor1d(beta) };
+      return {
+        ...learnt,
+        runningMean,
+        runningVar,
+        training,
+        updateRunning: training,
+        momentum,
+        eps: 1e-5,
+      };
+    };
   }
 
   private filter(name: string, inC: number, outC: number, kernel: number, std: number) {

@@ -2,7 +2,6 @@
 // fc. Children 0..5 are layer group 0, layer3 and layer4 (6 and 7) are group 1 (fastai _resnet_split).
 
 import type * as tf from '@tensorflow/tfjs-core';
-import { maxPool } from '../engine/ops/pool.ts';
 import type { Layer, ModelBuilder } from './model.ts';
 
 export type ResnetFacts = {
@@ -42,7 +41,7 @@ export function resnetBody(
   const expansion = facts.block === 'basic' ? 1 : 4;
   builder.group = 0;
   const conv1 = builder.conv('0.0', 3, 64, 7, 2, 3);
-  const bn1 = builder.batchNorm('0.1', 64, { relu: true });
+  const bn1 = builder.batchNormMaxPool('0.1', 64);
   const blocks: Layer[] = [];
   let channels = 64;
   facts.depths.forEach((depth, stage) => {
@@ -58,8 +57,7 @@ export function resnetBody(
   });
   const forward: Layer = (x, mode) => {
     const stem = bn1(conv1(x, mode), mode);
-    const pooled = maxPool(stem, { size: 3, stride: 2, pad: 1 });
-    return blocks.reduce((h, block) => block(h, mode), pooled);
+    return blocks.reduce((h, block) => block(h, mode), stem);
   };
   return { forward, features: channels };
 }

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { startEngine } from '../../src/engine/engine.ts';
 import { relu } from '../../src/engine/ops/activation.ts';
 import { batchNorm } from '../../src/engine/ops/batch-norm.ts';
+import { batchNormMaxPool } from '../../src/engine/ops/batch-norm-pool.ts';
 import { concatChannels } from '../../src/engine/ops/concat.ts';
 import { conv2d } from '../../src/engine/ops/conv.ts';
 import { dropout } from '../../src/engine/ops/dropout.ts';
@@ -64,6 +65,21 @@ const pool = (x: number[], size: number, stride: number, pad: number, ceil = fal
   inputs: [x],
   op: ([a]) => maxPool(a as tf.Tensor4D, { size, stride, pad, ceil }),
 });
+const bnPool = (x: number[], training: boolean): Case => ({
+  name: `batchNormMaxPool [${x}]${training ? ' training' : ''}`,
+  inputs: [x, [x[3] ?? 0], [x[3] ?? 0]],
+  channels: x[3],
+  op: () => assert.fail('has state'),
+  state: ([a, gamma, beta], [runningMean, runningVar]) =>
+    batchNormMaxPool(a as tf.Tensor4D, {
+      gamma: gamma as tf.Tensor1D,
+      beta: beta as tf.Tensor1D,
+      runningMean: runningMean as tf.Variable<tf.Rank.R1>,
+      runningVar: runningVar as tf.Variable<tf.Rank.R1>,
+      training,
+      updateRunning: training,
+    }),
+});
 
 const flags = [true, false];
 const cases: Case[] = [
@@ -95,6 +111,9 @@ const cases: Case[] = [
   ),
   bn([64, 33], { training: true, relu: false, residual: false }),
   bn([9, 14, 14, 64], { training: true, relu: true, residual: true }),
+  bnPool([3, 14, 13, 64], true),
+  bnPool([2, 7, 8, 70], true),
+  bnPool([2, 9, 9, 5], false),
   pool([2, 14, 14, 8], 3, 2, 1),
   pool([1, 5, 6, 3], 3, 2, 1),
   pool([1, 7, 7, 4], 3, 2, 0, true),

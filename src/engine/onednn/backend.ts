@@ -14,10 +14,12 @@ type Held = StoredTensor & {
   /** Recycled when the tensor goes: its own memory, and what a kernel keeps with it for the gradient. */
   buffers?: ArrayBuffer[];
   places?: Uint8Array;
+  peaks?: Values;
   /** Who this is in the native cache of reordered filters. */
   filterId?: number;
 };
 type CpuData = { get(id: object): Held; has(id: object): boolean };
+type Borrowed<T> = { values: T; buffer: ArrayBuffer };
 type Made<T> = { info: tf.TensorInfo; values: T };
 
 export class OnednnBackend extends MathBackendCPU {
@@ -94,6 +96,28 @@ export class OnednnBackend extends MathBackendCPU {
     return places;
   }
 
+  /**
+   * What the image was at each maximum, kept like the places; as an output of its own the tape would make zeros
+   * of its size for the gradient that it does not have.
+   */
+  makePeaks(info: tf.TensorInfo): Values {
+    const entry = this.entries.get(info.dataId);
+    const size = tf.util.sizeFromShape(info.shape);
+    const { values, buffer }: Borrowed<Values> =
+      this.precision === 'bf16'
+        ? this.borrow(2 * size, (memory) => new Uint16Array(memory, 0, size))
+        : this.borrow(4 * size, (memory) => new Float32Array(memory, 0, size));
+    entry.peaks = values;
+    entry.buffers?.push(buffer);
+    return values;
+  }
+
+  peaks(info: tf.TensorInfo): Values {
+    const { peaks } = this.entries.get(info.dataId);
+    if (!peaks) throw new Error('batchNormMaxPool: this result was not made by the kernel');
+    return peaks;
+  }
+
   /** Values behind float32 that come as a Uint16Array are bfloat16. */
   override write(
     values: tf.backend_util.BackendValues,
@@ -125,7 +149,7 @@ export class OnednnBackend extends MathBackendCPU {
     return gone;
   }
 
-  private borrow<T>(bytes: number, view: (memory: ArrayBuffer) => T) {
+  private borrow<T>(bytes: number, view: (memory: ArrayBuffer) => T): Borrowed<T> {
     const wanted = sizeClass(bytes);
     const buffer = this.free.get(wanted)?.pop() ?? this.native.allocate(wanted);
     return { values: view(buffer), buffer };

@@ -1,7 +1,6 @@
 // The native kernels under the names of their ops; everything else is TF.js's own CPU code.
 
 import * as tf from '@tensorflow/tfjs-core';
-import type { BatchNormAttrs } from '../ops/batch-norm.ts';
 import {
   type ConvAttrs,
   type ConvFilterAttrs,
@@ -11,40 +10,18 @@ import {
 import type { DropoutAttrs } from '../ops/dropout.ts';
 import { type GlobalPoolAttrs, type PoolAttrs, poolShape } from '../ops/pool.ts';
 import type { OnednnBackend } from './backend.ts';
-import type { BatchNormArgs, ConvArgs, PoolArgs } from './native.ts';
-
-type Infos = Record<string, tf.TensorInfo>;
-type Kernel = (
-  inputs: Infos,
-  attrs: never,
-  backend: OnednnBackend,
-) => tf.TensorInfo | tf.TensorInfo[];
+import { batchNormKernels } from './batch-norm-kernels.ts';
+import { type Infos, type Kernel, need, poolArgs, sizeOf } from './kernel.ts';
+import type { ConvArgs } from './native.ts';
 
 const convArgs = (x: number[], f: number[], { stride, pad }: ConvAttrs): ConvArgs => {
   const [n = 0, h = 0, w = 0, c = 0] = x;
   const [kh = 0, kw = 0, , o = 0] = f;
   return [n, h, w, c, kh, kw, o, stride, pad];
 };
-const poolArgs = (x: number[], attrs: PoolAttrs): PoolArgs => {
-  const [n = 0, h = 0, w = 0, c = 0] = x;
-  const [, oh, ow] = poolShape(x, attrs);
-  return [n, h, w, c, attrs.size, attrs.stride, attrs.pad, oh, ow];
-};
-const batchNormArgs = (x: tf.TensorInfo, attrs: BatchNormAttrs): BatchNormArgs => {
-  const { training, updateRunning, relu, momentum, eps } = attrs;
-  const channels = x.shape.at(-1) ?? 1;
-  return [sizeOf(x) / channels, channels, training, updateRunning, relu, momentum, eps];
-};
-const sizeOf = (info: tf.TensorInfo) => tf.util.sizeFromShape(info.shape);
-
-/** The input of that name; ops check what they pass, so a missing one is a bug. */
-function need(inputs: Infos, name: string): tf.TensorInfo {
-  const info = inputs[name];
-  if (!info) throw new Error(`kernel input ${name} is missing`);
-  return info;
-}
 
 const kernels: Record<string, Kernel> = {
+  ...batchNormKernels,
   OcConv(inputs, attrs: ConvAttrs, b) {
     const [x, filter] = [need(inputs, 'x'), need(inputs, 'filter')];
     const y = b.make(convShape(x.shape, filter.shape, attrs));
@@ -73,48 +50,6 @@ const kernels: Record<string, Kernel> = {
     const db = b.makeFloats([channels]);
     b.native.biasGrad(sizeOf(dy) / channels, channels, b.values(dy), db.values);
     return db.info;
-  },
-  OcBatchNorm(inputs, attrs: BatchNormAttrs, b) {
-    const x = need(inputs, 'x');
-    const channels = x.shape.at(-1) ?? 1;
-    const y = b.make(x.shape);
-    const [mean, inverseStd] = [b.makeFloats([channels]), b.makeFloats([channels])];
-    b.native.batchNorm(
-      ...batchNormArgs(x, attrs),
-      b.values(x),
-      b.floats(need(inputs, 'gamma')),
-      b.floats(need(inputs, 'beta')),
-      b.floats(need(inputs, 'runningMean')),
-      b.floats(need(inputs, 'runningVar')),
-      inputs.residual ? b.values(inputs.residual) : null,
-      y.values,
-      mean.values,
-      inverseStd.values,
-    );
-    return [y.info, mean.info, inverseStd.info];
-  },
-  OcBatchNormGrad(inputs, attrs: BatchNormAttrs, b) {
-    const x = need(inputs, 'x');
-    const channels = x.shape.at(-1) ?? 1;
-    const [dgamma, dbeta] = [b.makeFloats([channels]), b.makeFloats([channels])];
-    const dx = b.make(x.shape);
-    const dresidual = attrs.hasResidual ? b.make(x.shape) : null;
-    b.native.batchNormGrad(
-      ...batchNormArgs(x, attrs),
-      b.values(x),
-      b.values(need(inputs, 'dy')),
-      b.values(need(inputs, 'y')),
-      b.floats(need(inputs, 'gamma')),
-      b.floats(need(inputs, 'beta')),
-      b.floats(need(inputs, 'mean')),
-      b.floats(need(inputs, 'inverseStd')),
-      dx.values,
-      dgamma.values,
-      dbeta.values,
-      dresidual?.values ?? null,
-    );
-    const gradients = [dx.info, dgamma.info, dbeta.info];
-    return dresidual ? [...gradients, dresidual.info] : gradients;
   },
   OcMaxPool(inputs, attrs: PoolAttrs, b) {
     const x = need(inputs, 'x');

@@ -61,6 +61,39 @@ export type Native = {
       dresidual: V | null,
     ]
   ): void;
+  batchNormPool(
+    ...args: [
+      ...BatchNormArgs,
+      ...PoolArgs,
+      x: V,
+      gamma: F,
+      beta: F,
+      runningMean: F,
+      runningVar: F,
+      y: V,
+      peaks: V,
+      places: Uint8Array,
+      mean: F,
+      inverseStd: F,
+    ]
+  ): void;
+  batchNormPoolGrad(
+    ...args: [
+      ...BatchNormArgs,
+      ...PoolArgs,
+      x: V,
+      dy: V,
+      peaks: V,
+      places: Uint8Array,
+      gamma: F,
+      beta: F,
+      mean: F,
+      inverseStd: F,
+      dx: V,
+      dgamma: F,
+      dbeta: F,
+    ]
+  ): void;
   maxPool(...args: [...PoolArgs, x: V, y: V, places: Uint8Array]): void;
   maxPoolGrad(...args: [...PoolArgs, dy: V, places: Uint8Array, dx: V]): void;
   globalPool(n: N, pixels: N, c: N, max: boolean, x: V, y: F, places: F): void;

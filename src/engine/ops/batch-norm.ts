@@ -30,7 +30,18 @@ export type BatchNormAttrs = {
  * variance normalises, the unbiased one enters the running statistics (golden ops.json).
  */
 export function batchNorm<T extends tf.Tensor>(x: T, options: BatchNormOptions): T {
-  const { gamma, beta, runningMean, runningVar, residual, training, updateRunning } = options;
+  const { gamma, beta, runningMean, runningVar, residual } = options;
+  const attrs = batchNormAttrs(x, options);
+  const inputs: tf.NamedTensorMap = { x, gamma, beta, runningMean, runningVar };
+  if (residual) inputs.residual = residual;
+  // outputs behind y: the mean and the inverse deviation that normalised, for the gradient
+  const [y] = tf.engine().runKernel<tf.Tensor[]>('OcBatchNorm', inputs, attrs);
+  return y as T;
+}
+
+/** @throws Error that names the shapes when they do not fit */
+export function batchNormAttrs(x: tf.Tensor, options: BatchNormOptions): BatchNormAttrs {
+  const { gamma, residual, training, updateRunning } = options;
   const channels = x.shape.at(-1);
   if (gamma.size !== channels || (residual && !tf.util.arraysEqual(residual.shape, x.shape))) {
     throw new Error(
@@ -42,7 +53,7 @@ export function batchNorm<T extends tf.Tensor>(x: T, options: BatchNormOptions):
       `batchNorm: expected more than 1 value per channel when training, got [${x.shape}]`,
     );
   }
-  const attrs: BatchNormAttrs = {
+  return {
     training,
     updateRunning,
     momentum: options.momentum ?? 0.1,
@@ -50,11 +61,11 @@ export function batchNorm<T extends tf.Tensor>(x: T, options: BatchNormOptions):
     relu: options.relu ?? false,
     hasResidual: residual !== undefined,
   };
-  const inputs: tf.NamedTensorMap = { x, gamma, beta, runningMean, runningVar };
-  if (residual) inputs.residual = residual;
-  // outputs behind y: the mean and the inverse deviation that normalised, for the gradient
-  const [y] = tf.engine().runKernel<tf.Tensor[]>('OcBatchNorm', inputs, attrs);
-  return y as T;
+}
+
+/** The running statistics of a batch norm are changed by it, not learnt. */
+export function noGradient(): never {
+  throw new Error('batchNorm: running statistics have no gradient');
 }
 
 tf.registerGradient({
@@ -78,16 +89,13 @@ tf.registerGradient({
       spendGradient(dy);
       return gradients;
     });
-    const statistic = () => {
-      throw new Error('batchNorm: running statistics have no gradient');
-    };
     return {
       x: dx as () => tf.Tensor,
       gamma: dgamma as () => tf.Tensor,
       beta: dbeta as () => tf.Tensor,
       residual: dresidual as () => tf.Tensor,
-      runningMean: statistic,
-      runningVar: statistic,
+      runningMean: noGradient,
+      runningVar: noGradient,
     };
   },
 });
