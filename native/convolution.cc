@@ -180,7 +180,7 @@ memory inside(const Plan& p, const Filter& filter) {
 }  // namespace
 
 void conv_forward(const ConvShape& s, Buffer x, const Filter& filter, const float* bias, bool relu, Buffer y) {
-  if (winograd_applies(s, x.type)) return winograd_forward(s, x, filter, bias, relu, y);
+  if (winograd_applies(s, x.type, false)) return winograd_forward(s, x, filter, bias, relu, y);
   const auto& p = plan(forward_kind, s, x.type, bias != nullptr, relu);
   std::unordered_map<int, memory> args{{DNNL_ARG_SRC, view(p.x, x.data)},
                                        {DNNL_ARG_WEIGHTS, inside(p, filter)},
@@ -192,7 +192,7 @@ void conv_forward(const ConvShape& s, Buffer x, const Filter& filter, const floa
 }
 
 void conv_input_grad(const ConvShape& s, Buffer dy, const Filter& filter, Buffer dx) {
-  if (s.stride == 1 && winograd_applies(s, dy.type)) return winograd_input_grad(s, dy, filter, dx);
+  if (s.stride == 1 && winograd_applies(s, dy.type, false)) return winograd_input_grad(s, dy, filter, dx);
   const auto& p = plan(input_kind, s, dy.type, false, false);
   p.conv.execute(queue(), {{DNNL_ARG_DIFF_DST, view(p.y, dy.data)},
                            {DNNL_ARG_WEIGHTS, inside(p, filter)},
@@ -202,7 +202,7 @@ void conv_input_grad(const ConvShape& s, Buffer dy, const Filter& filter, Buffer
 }
 
 void conv_filter_grad(const ConvShape& s, Buffer x, Buffer dy, float* dfilter) {
-  if (winograd_applies(s, x.type)) return winograd_filter_grad(s, x, dy, dfilter);
+  if (winograd_applies(s, x.type, true)) return winograd_filter_grad(s, x, dy, dfilter);
   const auto& p = plan(filter_kind, s, x.type, false, false);
   // taps that meet nothing have no gradient
   if (p.cropped) std::memset(dfilter, 0, sizeof(float) * s.kh * s.kw * s.c * s.o);

@@ -111,15 +111,16 @@ const void* squares_of(const ConvShape& s, Buffer x) {
 
 }  // namespace
 
-bool winograd_applies(const ConvShape& s, Type type) {
+bool winograd_applies(const ConvShape& s, Type type, bool for_filter) {
   static const bool has_f32 = cpu_has_kernels(Type::f32), has_bf16 = cpu_has_kernels(Type::bf16);
   if (!(type == Type::f32 ? has_f32 : has_bf16)) return false;
   if (s.o % 16 != 0 || s.o < 32 || s.o > 4096) return false;
   // in float32 it loses more digits than it saves time
   if (fits_squares(s)) return type == Type::bf16 && s.kh >= 5 && s.oh() >= 4 && s.ow() >= 4;
   const bool shape = s.kh == 3 && s.kw == 3 && s.stride == 1 && s.pad == 1;
-  // an image of one tile is mostly padding; few channels are mostly transforms
-  return shape && s.h >= 4 && s.w >= 4 && s.c % 16 == 0 && s.c >= 32 && s.c <= 4096;
+  // an image of one tile is mostly padding, which costs the filter's gradient least; few channels are mostly transforms
+  const int64_t smallest = for_filter && type == Type::bf16 ? 2 : 4;
+  return shape && s.h >= smallest && s.w >= smallest && s.c % 16 == 0 && s.c >= 32 && s.c <= 4096;
 }
 
 #ifdef ONECYCLE_WINOGRAD

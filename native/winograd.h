@@ -7,8 +7,8 @@
 
 namespace onecycle {
 
-/** Whether this CPU multiplies faster this way, by shape and storage. */
-bool winograd_applies(const ConvShape&, Type);
+/** Whether this CPU multiplies faster this way, by shape, storage and what is asked for. */
+bool winograd_applies(const ConvShape&, Type, bool for_filter);
 
 void winograd_forward(const ConvShape&, Buffer x, const Filter&, const float* bias, bool relu, Buffer y);
 void winograd_input_grad(const ConvShape&, Buffer dy, const Filter&, Buffer dx);
