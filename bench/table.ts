@@ -16,7 +16,7 @@ export type Row = {
 export type Columns<R> = Record<string, (row: R) => string>;
 
 /** Prints the rows and, with `json`, the same as the last line. */
-export function printTable<R extends Row>(
+export function printTable<R extends object>(
   { machine, rows }: { machine: string; rows: readonly R[] },
   columns: Columns<R>,
   { json }: { json: boolean },

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <initializer_list>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -13,6 +14,13 @@
 #include "kernels.h"
 
 namespace onecycle {
+
+/** A shape as messages say it. */
+inline std::string list(std::initializer_list<int64_t> sizes) {
+  std::string text;
+  for (const int64_t size : sizes) text += (text.empty() ? "[" : ",") + std::to_string(size);
+  return text + "]";
+}
 
 class Args {
  public:

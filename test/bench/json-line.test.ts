@@ -10,7 +10,7 @@ import { Problem } from '../../src/domain/problem.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 
 const positive = z.number().positive();
-const Report = z.object({
+const Speeds = z.object({
   machine: z.string().min(10),
   rows: z
     .array(
@@ -39,7 +39,22 @@ const skip = built
   ? false
   : 'the engine onednn is not built; npm run build:native says what it needs';
 
-function report(bench: string) {
+const share = z.number().min(0).max(1);
+const Accuracies = z.object({
+  machine: z.string().min(10),
+  rows: z
+    .array(
+      z.object({
+        case: z.string(),
+        precision: z.string(),
+        accuracy: share,
+        reached: z.array(share).min(1),
+      }),
+    )
+    .min(1),
+});
+
+function report<T>(bench: string, schema: z.ZodType<T>): T {
   const path = fileURLToPath(new URL(`../../bench/${bench}.ts`, import.meta.url));
   const args = ['--import', 'tsx', path, '--quick', '--json'];
   // other tests run beside this one: threads that spin while they wait would take their cores
@@ -51,13 +66,13 @@ function report(bench: string) {
     lines.some((line) => line.startsWith('| ')),
     'no table was printed',
   );
-  return Report.parse(JSON.parse(lines.at(-1) ?? ''));
+  return schema.parse(JSON.parse(lines.at(-1) ?? ''));
 }
 
 test('bench:step says the share of native kernels, the memory, and the refereeâ€™s speed', {
   skip,
 }, () => {
-  const { rows } = report('step');
+  const { rows } = report('step', Speeds);
   const shares = rows.flatMap(({ kernel_share }) => positive.safeParse(kernel_share).data ?? []);
   assert.ok(shares.length > 0 && shares.every((share) => share <= 1), `${shares}`);
   assert.ok(rows.some(({ peak_bytes }) => Number(peak_bytes) > 0));
@@ -65,7 +80,7 @@ test('bench:step says the share of native kernels, the memory, and the refereeâ€
 });
 
 test('bench:kernels has every kind of convolution, beside a measured peak', { skip }, () => {
-  const { rows } = report('kernels');
+  const { rows } = report('kernels', Speeds);
   for (const way of ['forward', 'input gradient', 'filter gradient']) {
     const found = rows.find((row) => row.case === `convolution ${way}`);
     assert.ok(Number(found?.gflops) > 0 && found?.peer === 'measured peak', way);
@@ -73,12 +88,17 @@ test('bench:kernels has every kind of convolution, beside a measured peak', { sk
 });
 
 test('bench:loader holds loader and step together against the bare step', { skip }, () => {
-  const { rows } = report('loader');
+  const { rows } = report('loader', Speeds);
   assert.ok(rows.some((row) => row.case.includes('loader and step') && Number(row.ratio) > 0));
 });
 
 test('bench:demo has the three parts of the seed program', { skip }, () => {
-  const { rows } = report('demo');
+  const { rows } = report('demo', Speeds);
   const first = rows.slice(0, 4).map((row) => row.case);
   assert.deepEqual(first, ['lr_find', 'frozen epoch', 'fine-tuning epoch', 'all three']);
+});
+
+test('bench:accuracy has what each precision reached', { skip }, () => {
+  const { rows } = report('accuracy', Accuracies);
+  assert.ok(rows.some((row) => row.precision === 'f32'));
 });

@@ -57,6 +57,25 @@ describe('the addon refuses what does not fit, by kernel and shapes', () => {
       /convFilterGrad .* dfilter: expected 216 values, got 215/,
     ],
     [
+      'batchNormPool: a window that is not the stem’s',
+      (n) =>
+        n.batchNormPool(
+          ...([16, 3, true, true, true, 0.1, 1e-5] as const),
+          ...([1, 4, 4, 3, 2, 2, 0, 2, 2] as const),
+          f(48),
+          f(3),
+          f(3),
+          f(3),
+          f(3),
+          f(12),
+          f(12),
+          new Uint8Array(12),
+          f(3),
+          f(3),
+        ),
+      /batchNormPool \[1,4,4,3\] by windows of 2: window: expected 3x3, stride 2, pad 1/,
+    ],
+    [
       'batchNorm: statistics too short',
       (n) => n.batchNorm(...norm, f(6), f(3), f(3), f(2), f(3), null, f(6), f(3), f(3)),
       /batchNorm \[2,3\]: runningMean: expected 3 values, got 2/,
