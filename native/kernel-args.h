@@ -12,6 +12,7 @@
 #include <string>
 
 #include "kernels.h"
+#include "signals-blocked.h"
 
 namespace onecycle {
 
@@ -120,6 +121,7 @@ Napi::Function kernel(Napi::Env env, const char* name, Body body) {
         const auto begun = std::chrono::steady_clock::now();
         try {
           Args args(info, name);
+          const SignalsBlocked guard;
           body(args);
         } catch (const Napi::Error&) {
           throw;
