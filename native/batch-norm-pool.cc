@@ -96,8 +96,8 @@ void backward(const BatchNorm& bn, const PoolShape& s, const T* dy, const T* x, 
       T* through = open + r * C;
 #pragma omp simd
       for (int64_t c = 0; c < C; c++) {
-        const float centred = to_float(peak[c]) - mean[c];
-        const float d = centred * scale[c] + beta[c] > 0.f ? to_float(g[c]) : 0.f;
+        const float centred = to_float(peak[c]) - mean[c], upstream = to_float(g[c]);
+        const float d = centred * scale[c] + beta[c] > 0.f ? upstream : 0.f;
         through[c] = rounded<T>(d);
         sum[c] += d;
         product[c] += d * centred;
@@ -130,7 +130,10 @@ void backward(const BatchNorm& bn, const PoolShape& s, const T* dy, const T* x, 
           for (int64_t c = 0; c < C; c++)
             to[c] = rounded<T>(scale[c] * (sum(c) - shift[c] - (to_float(from[c]) - mean[c]) * slope[c]));
         };
-        const auto chose = [](const T* g, const uint8_t* w, int64_t c, int place) { return w[c] == place ? to_float(g[c]) : 0.f; };
+        const auto chose = [](const T* g, const uint8_t* w, int64_t c, int place) {
+          const float gradient = to_float(g[c]);
+          return w[c] == place ? gradient : 0.f;
+        };
         finish(0, 0, [&](int64_t c) { return chose(g0, w0, c, 4); });
         if (two) finish(0, 1, [&](int64_t c) { return chose(g0, w0, c, 5) + chose(g1, w1, c, 3); });
         if (rows) finish(1, 0, [&](int64_t c) { return chose(g0, w0, c, 7) + chose(g2, w2, c, 1); });

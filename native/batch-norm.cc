@@ -33,7 +33,8 @@ void forward(const BatchNorm& bn, const T* x, const float* gamma, const float* b
   }
 }
 
-// dy' is dy where the ReLU was open: where y > 0, which without a residual x tells without reading y
+// dy' is dy where the ReLU was open: where y > 0, which without a residual x tells without reading y. What is
+// chosen is read first: a load that may not happen keeps a loop from being a vector one.
 template <typename T>
 void backward(const BatchNorm& bn, const T* dy, const T* x, const T* y, const float* gamma, const float* beta,
               const float* mean, const float* inverse_std, T* dx, float* dgamma, float* dbeta, T* dresidual) {
@@ -49,7 +50,8 @@ void backward(const BatchNorm& bn, const T* dy, const T* x, const T* y, const fl
         T* through = dresidual + r * C;
 #pragma omp simd
         for (int64_t c = 0; c < C; c++) {
-          const float d = to_float(out[c]) > floor ? to_float(g[c]) : 0.f;
+          const float upstream = to_float(g[c]);
+          const float d = to_float(out[c]) > floor ? upstream : 0.f;
           through[c] = rounded<T>(d);
           s[c] += d;
           q[c] += d * (to_float(row[c]) - mean[c]);
@@ -57,8 +59,8 @@ void backward(const BatchNorm& bn, const T* dy, const T* x, const T* y, const fl
       } else {
 #pragma omp simd
         for (int64_t c = 0; c < C; c++) {
-          const float centred = to_float(row[c]) - mean[c];
-          const float d = centred * scale[c] + beta[c] > floor ? to_float(g[c]) : 0.f;
+          const float centred = to_float(row[c]) - mean[c], upstream = to_float(g[c]);
+          const float d = centred * scale[c] + beta[c] > floor ? upstream : 0.f;
           s[c] += d;
           q[c] += d * centred;
         }
@@ -80,8 +82,8 @@ void backward(const BatchNorm& bn, const T* dy, const T* x, const T* y, const fl
       const T* g = dy + r * C;
 #pragma omp simd
       for (int64_t c = 0; c < C; c++) {
-        const float centred = to_float(row[c]) - mean[c];
-        const float d = centred * scale[c] + beta[c] > floor ? to_float(g[c]) : 0.f;
+        const float centred = to_float(row[c]) - mean[c], upstream = to_float(g[c]);
+        const float d = centred * scale[c] + beta[c] > floor ? upstream : 0.f;
         to[c] = rounded<T>(scale[c] * (d - shift[c] - centred * slope[c]));
       }
     }

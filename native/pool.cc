@@ -69,8 +69,10 @@ void max_pool_grad(const PoolShape& s, const T* dy, const uint8_t* places, T* dx
               const int64_t at = ((b * s.oh + up / s.stride) * s.ow + left / s.stride) * s.c + from;
               const int32_t here = static_cast<int32_t>(r * s.size + t);
 #pragma omp simd
-              for (int64_t c = 0; c < channels; c++)
-                sum[c] += static_cast<int32_t>(places[at + c]) == here ? to_float(dy[at + c]) : 0.f;
+              for (int64_t c = 0; c < channels; c++) {
+                const float gradient = to_float(dy[at + c]);
+                sum[c] += static_cast<int32_t>(places[at + c]) == here ? gradient : 0.f;
+              }
             }
           }
           T* to = dx + ((b * s.h + row) * s.w + column) * s.c + from;
