@@ -7,7 +7,7 @@ import { parseSpec } from '../src/domain/spec.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import type { Journal } from '../src/learner/journal.ts';
 import { runPipeline } from '../src/learner/pipeline.ts';
-import { testData } from '../test/vision/test-data.ts';
+import { testData } from '../test/fixtures/test-data.ts';
 import { type BenchData, inWorkDir, mnistSample, photos } from './data.ts';
 import { machineName } from './machine.ts';
 import { benchOptions } from './options.ts';

@@ -8,11 +8,11 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { pack } from 'tar-stream';
+import { prepareDataset } from '../src/datasets/prepare.ts';
 import type { ArchiveFormat } from '../src/domain/archive-format.ts';
 import type { Manifest } from '../src/domain/dataset.ts';
 import { keyedRandom } from '../src/training/random.ts';
-import { prepareDataset } from '../src/vision/prepare.ts';
-import { testData } from '../test/vision/test-data.ts';
+import { testData } from '../test/fixtures/test-data.ts';
 
 export type BenchData = {
   name: string;

@@ -12,8 +12,8 @@ import { Records } from '../src/store/records.ts';
 import { codeVersion } from '../src/version.ts';
 import { ingest } from './ingest.ts';
 import { Scratch } from './scratch.ts';
-import { supervise } from './supervisor.ts';
-import type { SupervisorDeps } from './supervisor-deps.ts';
+import { supervise } from './training/supervisor.ts';
+import type { SupervisorDeps } from './training/supervisor-deps.ts';
 
 const reconcileEveryMs = 60_000;
 

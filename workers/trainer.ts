@@ -9,7 +9,12 @@ import { Problem } from '../src/domain/problem.ts';
 import { startEngine } from '../src/engine/engine.ts';
 import type { Journal } from '../src/learner/journal.ts';
 import { runPipeline } from '../src/learner/pipeline.ts';
-import type { FromTrainer, ToTrainer, TrainerFile, TrainerInput } from './trainer-messages.ts';
+import type {
+  FromTrainer,
+  ToTrainer,
+  TrainerFile,
+  TrainerInput,
+} from './training/trainer-messages.ts';
 
 const aliveEveryMs = 20_000;
 const stop = new AbortController();

@@ -2,12 +2,9 @@
 
 import { type FastifyInstance, fastify, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import type { Logger } from 'pino';
 import { ulid } from 'ulid';
-import type { LiveEvents } from '../queue/live-events.ts';
-import type { Queues } from '../queue/queues.ts';
-import type { Records } from '../store/records.ts';
-import { type OwnedKey, requireKey } from './auth.ts';
+import { requireKey } from './auth.ts';
+import type { ApiDeps } from './deps.ts';
 import { answerProblems } from './problems.ts';
 import { datasetRoutes } from './routes/datasets.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
@@ -15,17 +12,6 @@ import { jobResultRoutes } from './routes/job-results.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { systemRoutes } from './routes/system.ts';
-
-/** What the routes are handed. */
-export type ApiDeps = {
-  records: Records;
-  queues: Queues;
-  liveEvents: LiveEvents;
-  apiKeys: readonly OwnedKey[];
-  maxUploadBytes: number;
-  codeVersion: string;
-  logger: Logger;
-};
 
 const jsonBytesMax = 2 ** 20;
 

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../domain/problem.ts';
 import type { QueueKind } from '../queue/queues.ts';
-import type { ApiDeps } from './app.ts';
+import type { ApiDeps } from './deps.ts';
 
 /** Enqueues what is in the store already; while Redis is away that is left to the reconciler. */
 export async function enqueueLater(

@@ -2,10 +2,10 @@
 
 import type { EpochRow } from '../domain/event.ts';
 import { problem } from '../domain/problem.ts';
+import { loadStateDict, stateDict } from '../models/state-dict.ts';
 import { hasDiverged } from '../training/divergence.ts';
 import { smooth } from '../training/smoothing.ts';
 import { improves, track, trackerMode } from '../training/trackers.ts';
-import { loadStateDict, stateDict } from '../vision/state-dict.ts';
 import { epochKey } from './lr-find.ts';
 import type { PhaseLoaders } from './phase-data.ts';
 import { betweenSteps, type Run } from './run-state.ts';

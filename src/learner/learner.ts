@@ -7,7 +7,7 @@ import { clipGradNorm } from '../engine/ops/gradient-clip.ts';
 import { softmaxCrossEntropy } from '../engine/ops/loss.ts';
 import { ownGradients } from '../engine/ops/shared-gradient.ts';
 import { type FloatArray, readValues, type Stored, stored, tensorOf } from '../engine/storage.ts';
-import { evalMode, type Model, type Parameter } from '../vision/model.ts';
+import { evalMode, type Model, type Parameter } from '../models/model.ts';
 
 export type LearnerOptions = {
   optimizer: Pick<Spec['optimizer'], 'true_wd' | 'bn_wd' | 'beta2' | 'eps' | 'train_bn'>;

@@ -4,12 +4,13 @@ import { setImmediate as macrotask } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { LrFindResult } from '../domain/event.ts';
 import type { LrFindPhase } from '../domain/phase.ts';
+import { loadStateDict, stateDict } from '../models/state-dict.ts';
+import { lrFindChart } from '../plots/lr-find-chart.ts';
+import { chartSvg, svgToPng } from '../plots/render.ts';
 import { lrFindRate, lrFindStop } from '../training/lr-finder.ts';
 import { newSmoothing, smooth } from '../training/smoothing.ts';
 import { suggest } from '../training/suggestions.ts';
-import { loadStateDict, stateDict } from '../vision/state-dict.ts';
 import type { PhaseLoaders } from './phase-data.ts';
-import { lrFindSvg, svgToPng } from './plots.ts';
 import { Interrupted, type Run } from './run-state.ts';
 import { trainingBatch } from './targets.ts';
 import { Rate, throttle } from './throttle.ts';
@@ -116,7 +117,7 @@ function resultOf(
 }
 
 async function writeResult({ journal }: Run, result: LrFindResult): Promise<void> {
-  const svg = lrFindSvg(result);
+  const svg = chartSvg(lrFindChart(result));
   await journal.artifact('lr_find.json', 'application/json', Buffer.from(JSON.stringify(result)));
   await journal.artifact('lr_find.svg', 'image/svg+xml', Buffer.from(svg));
   await journal.artifact('lr_find.png', 'image/png', svgToPng(svg));

@@ -5,11 +5,15 @@ import { setImmediate as macrotask } from 'node:timers/promises';
 import type { ManifestItem } from '../domain/dataset.ts';
 import type { EngineInfo } from '../domain/event.ts';
 import type { Spec } from '../domain/spec.ts';
+import { loadStateDict, stateDict } from '../models/state-dict.ts';
+import {
+  type NamedTensor,
+  readSafetensors,
+  writeSafetensors,
+} from '../models/weights/safetensors.ts';
 import { newSmoothing, type Smoothing } from '../training/smoothing.ts';
 import { newTracker, type TrackerState } from '../training/trackers.ts';
 import type { ChannelStats } from '../vision/normalize.ts';
-import { type NamedTensor, readSafetensors, writeSafetensors } from '../vision/safetensors.ts';
-import { loadStateDict, stateDict } from '../vision/state-dict.ts';
 import { type History, newHistory } from './history.ts';
 import type { Journal } from './journal.ts';
 import type { Learner } from './learner.ts';

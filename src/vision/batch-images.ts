@@ -5,7 +5,7 @@
 
 import { type ImageKernels, imageKernels } from '../engine/onednn/render.ts';
 import { ByteBudget } from './byte-budget.ts';
-import type { DecodedImage } from './decode.ts';
+import type { DecodedImage } from './decoded-image.ts';
 import type { LoaderImages } from './loader-images.ts';
 import type { ChannelStats } from './normalize.ts';
 import { renderBatch } from './render-batch.ts';

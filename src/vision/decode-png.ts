@@ -2,7 +2,7 @@
 // seconds in it and a fraction of one here. Whatever is not plain goes to sharp.
 
 import { crc32, inflateSync } from 'node:zlib';
-import type { DecodedImage } from './decode.ts';
+import type { DecodedImage } from './decoded-image.ts';
 
 const pixelsMax = 128 * 128;
 const ignorable = new Set(['tEXt', 'zTXt', 'iTXt', 'pHYs', 'tIME', 'gAMA', 'cHRM', 'sRGB', 'iCCP']);

@@ -1,9 +1,7 @@
 import sharp from 'sharp';
 import { decodeSmallPng } from './decode-png.ts';
+import type { DecodedImage } from './decoded-image.ts';
 import { imageFormat } from './image-format.ts';
-
-/** 8-bit RGB, [h, w, 3]. */
-export type DecodedImage = { pixels: Uint8Array; h: number; w: number };
 
 /** Why bytes are no image that can be used; for the report. */
 export class Undecodable extends Error {}

@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { ManifestItem } from '../domain/dataset.ts';
-import { type DecodedImage, decodeImage } from './decode.ts';
+import { decodeImage } from './decode.ts';
 import { decodeSmallPng } from './decode-png.ts';
+import type { DecodedImage } from './decoded-image.ts';
 
 /** Of all loaders together: some 400 photos of 500x375 stay decoded, and MNIST whole. */
 const cachedBytesMax = 256 * 2 ** 20;

@@ -1,5 +1,5 @@
 import { roundToBf16 } from '../engine/bfloat16.ts';
-import type { DecodedImage } from './decode.ts';
+import type { DecodedImage } from './decoded-image.ts';
 import type { ChannelStats } from './normalize.ts';
 import { applyPlan } from './transforms/apply-plan.ts';
 import type { Plan } from './transforms/plan.ts';

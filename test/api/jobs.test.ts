@@ -7,7 +7,7 @@ import type { JobEvent } from '../../src/domain/event.ts';
 import { modelIdOfJob } from '../../src/domain/ids.ts';
 import type { JobStatus } from '../../src/domain/job.ts';
 import { LiveEvents } from '../../src/queue/live-events.ts';
-import { enter, newStatus } from '../../workers/job-status.ts';
+import { enter, newStatus } from '../../workers/training/job-status.ts';
 import { ann, startTestApi, type TestApi } from './running-api.ts';
 
 let api: TestApi;

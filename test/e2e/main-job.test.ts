@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { readSafetensors } from '../../src/vision/safetensors.ts';
+import { readSafetensors } from '../../src/models/weights/safetensors.ts';
 import { newDataDir, Stack } from './running-stack.ts';
 import { tinyArchive, tinySpec } from './tiny-data.ts';
 

@@ -7,9 +7,9 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { parseSpec } from '../../src/domain/spec.ts';
 import { Learner } from '../../src/learner/learner.ts';
+import { createModel } from '../../src/models/create-model.ts';
+import { stateDict } from '../../src/models/state-dict.ts';
 import { keyedRandom } from '../../src/training/random.ts';
-import { createModel } from '../../src/vision/create-model.ts';
-import { stateDict } from '../../src/vision/state-dict.ts';
 import { started } from './started.ts';
 
 const spec = parseSpec({ dataset: 'ds_01ARZ3NDEKTSV4RRFFQ69G5FAV', pretrained: null });

@@ -5,9 +5,9 @@ import { test } from 'node:test';
 import { startEngine } from '../../src/engine/engine.ts';
 import { Learner } from '../../src/learner/learner.ts';
 import { targetsOf } from '../../src/learner/targets.ts';
+import { createModel } from '../../src/models/create-model.ts';
+import { stateDict } from '../../src/models/state-dict.ts';
 import { keyedRandom } from '../../src/training/random.ts';
-import { createModel } from '../../src/vision/create-model.ts';
-import { stateDict } from '../../src/vision/state-dict.ts';
 import { specOf } from '../parity/scripted-run.ts';
 import { tinyModel } from '../parity/tiny-model.ts';
 

@@ -1,7 +1,7 @@
 // Which figures a run on an engine is held to.
 
 import { type FloatArray, stored, writeValues } from '../../src/engine/storage.ts';
-import type { Model } from '../../src/vision/model.ts';
+import type { Model } from '../../src/models/model.ts';
 
 /** `f64`: the referee in double precision, held to the double figures; `f32`: an engine in single. */
 export type Held = 'f64' | 'f32';

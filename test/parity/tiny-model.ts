@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { createHead } from '../../src/vision/head.ts';
-import { type Layer, type Model, ModelBuilder } from '../../src/vision/model.ts';
+import { createHead } from '../../src/models/head.ts';
+import { type Layer, type Model, ModelBuilder } from '../../src/models/model.ts';
 
 /** The golden tiny CNN: three convolutions with batch norm and ReLU, and fastai's head; groups cut at 0.4 and 1. */
 export function tinyModel(): Model {

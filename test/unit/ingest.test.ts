@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../src/store/object-store.ts';
 import { Records } from '../../src/store/records.ts';
 import { ingest } from '../../workers/ingest.ts';
 import { Scratch } from '../../workers/scratch.ts';
-import { makeTar, newFolder, png } from '../vision/make-archive.ts';
+import { makeTar, newFolder, png } from '../fixtures/make-archive.ts';
 
 /** Remembers the order of writes; `failures` makes that many calls fail as an absent store does. */
 class MemoryStore implements ObjectStore {

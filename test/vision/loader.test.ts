@@ -15,7 +15,7 @@ import {
   type LoaderOptions,
 } from '../../src/vision/loader.ts';
 import { batchStats, imagenetStats } from '../../src/vision/normalize.ts';
-import { newFolder, png } from './make-archive.ts';
+import { newFolder, png } from '../fixtures/make-archive.ts';
 import { builtKernels, notBuilt } from './native-kernels.ts';
 
 const n = 10;

@@ -8,7 +8,7 @@ import type { RenderJob } from '../../src/engine/onednn/render.ts';
 import { planStride } from '../../src/engine/onednn/render.ts';
 import { mixInJs } from '../../src/learner/targets.ts';
 import { keyedRandom, permutation, type Random } from '../../src/training/random.ts';
-import type { DecodedImage } from '../../src/vision/decode.ts';
+import type { DecodedImage } from '../../src/vision/decoded-image.ts';
 import { imagenetStats } from '../../src/vision/normalize.ts';
 import { renderBatch } from '../../src/vision/render-batch.ts';
 import { renderNatively } from '../../src/vision/render-native.ts';

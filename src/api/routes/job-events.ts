@@ -5,8 +5,8 @@ import { z } from 'zod';
 import type { JobEvent } from '../../domain/event.ts';
 import { JobId } from '../../domain/ids.ts';
 import type { JobRecord } from '../../domain/job.ts';
-import type { ApiDeps } from '../app.ts';
 import { ownerOf } from '../auth.ts';
+import type { ApiDeps } from '../deps.ts';
 import { checkId, found } from '../found.ts';
 
 const waitSecondsMax = 60;

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { LrFindResult } from '../../domain/event.ts';
 import { JobId } from '../../domain/ids.ts';
 import { problem } from '../../domain/problem.ts';
-import type { ApiDeps } from '../app.ts';
 import { ownerOf } from '../auth.ts';
+import type { ApiDeps } from '../deps.ts';
 import { checkId, found } from '../found.ts';
 import { sendObject } from '../send-object.ts';
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Problem, problem } from '../../domain/problem.ts';
-import type { ApiDeps } from '../app.ts';
+import type { ApiDeps } from '../deps.ts';
 
 /** Liveness and readiness; without a key, for whoever watches the process. */
 export async function systemRoutes(

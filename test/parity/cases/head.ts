@@ -1,7 +1,7 @@
 import type { Spec } from '../../../src/domain/spec.ts';
 import { Learner } from '../../../src/learner/learner.ts';
-import { createModel } from '../../../src/vision/create-model.ts';
-import { stateDict } from '../../../src/vision/state-dict.ts';
+import { createModel } from '../../../src/models/create-model.ts';
+import { stateDict } from '../../../src/models/state-dict.ts';
 import type { Report } from '../report.ts';
 import { specOf } from '../scripted-run.ts';
 

@@ -1,0 +1,16 @@
+import type { Logger } from 'pino';
+import type { LiveEvents } from '../queue/live-events.ts';
+import type { Queues } from '../queue/queues.ts';
+import type { Records } from '../store/records.ts';
+import type { OwnedKey } from './auth.ts';
+
+/** What the routes are handed. */
+export type ApiDeps = {
+  records: Records;
+  queues: Queues;
+  liveEvents: LiveEvents;
+  apiKeys: readonly OwnedKey[];
+  maxUploadBytes: number;
+  codeVersion: string;
+  logger: Logger;
+};

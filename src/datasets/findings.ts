@@ -1,0 +1,102 @@
+import type { DatasetReport, ManifestItem, SplitCounts } from '../domain/dataset.ts';
+import type { Problem } from '../domain/problem.ts';
+import { some } from './labelling/files.ts';
+
+const listedMax = 200;
+const sizesMax = 20;
+
+/** What was found on the way, for the report; lists are cut, totals are not. */
+export class Findings {
+  private readonly skipped: { file: string; reason: string }[] = [];
+  private skippedTotal = 0;
+  private readonly warnings: string[] = [];
+
+  skip(file: string, reason: string): void {
+    this.skippedTotal++;
+    if (this.skipped.length < listedMax) this.skipped.push({ file, reason });
+  }
+
+  warn(message: string): void {
+    this.warnings.push(message);
+  }
+
+  /** A few of the files that were skipped, with why. */
+  skippedAmong(files: ReadonlySet<string>): string {
+    const found = this.skipped.filter(({ file }) => files.has(file)).slice(0, 3);
+    return found.map(({ file, reason }) => `${JSON.stringify(file)}: ${reason}`).join('; ');
+  }
+
+  report(items: readonly ManifestItem[], error: Problem | null): DatasetReport {
+    const duplicates = duplicatesOf(items);
+    const sizes = sizesOf(items);
+    return {
+      images: items.length,
+      counts: countsOf(items),
+      skipped: this.skipped,
+      skipped_total: this.skippedTotal,
+      duplicates: duplicates.slice(0, listedMax).map((group) => ({
+        files: group.slice(0, 20).map((item) => item.file),
+        labels: [...new Set(group.map((item) => item.label))].slice(0, 20),
+      })),
+      duplicates_total: duplicates.length,
+      warnings: [...this.warnings, ...leaks(duplicates)],
+      sizes: sizes.slice(0, sizesMax),
+      sizes_total: sizes.length,
+      error: error && { code: error.code, message: error.message, hint: error.hint },
+      created_at: new Date().toISOString(),
+    };
+  }
+}
+
+function countsOf(items: readonly ManifestItem[]): SplitCounts {
+  const splits = { train: new Map(), valid: new Map(), unsplit: new Map() };
+  for (const { split, label } of items) {
+    const counts: Map<string, number> = splits[split ?? 'unsplit'];
+    counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
+  // fromEntries defines own properties, also for a class named __proto__
+  return {
+    train: Object.fromEntries(splits.train),
+    valid: Object.fromEntries(splits.valid),
+    unsplit: Object.fromEntries(splits.unsplit),
+  };
+}
+
+/** Groups of items whose files are equal byte for byte. */
+function duplicatesOf(items: readonly ManifestItem[]): ManifestItem[][] {
+  const groups = new Map<string, ManifestItem[]>();
+  for (const item of items) {
+    const group = groups.get(item.sha256);
+    if (group) group.push(item);
+    else groups.set(item.sha256, [item]);
+  }
+  return [...groups.values()].filter((group) => group.length > 1);
+}
+
+function leaks(duplicates: readonly ManifestItem[][]): string[] {
+  const warnings: string[] = [];
+  const leaked = duplicates.filter((group) => new Set(group.map((item) => item.split)).size > 1);
+  if (leaked.length > 0) {
+    warnings.push(
+      `${leaked.length} images are in both train and valid, which flatters every metric: ${some(leaked.flatMap((group) => group.filter((item) => item.split === 'valid').map((item) => item.file)))}`,
+    );
+  }
+  const torn = duplicates.filter((group) => new Set(group.map((item) => item.label)).size > 1);
+  if (torn.length > 0) {
+    warnings.push(
+      `${torn.length} images are there under different labels: ${some(torn.flatMap((group) => group.map((item) => item.file)))}`,
+    );
+  }
+  return warnings;
+}
+
+function sizesOf(items: readonly ManifestItem[]): [number, number, number][] {
+  const sizes = new Map<string, [number, number, number]>();
+  for (const { width, height } of items) {
+    const key = `${width}x${height}`;
+    const size = sizes.get(key) ?? [width, height, 0];
+    size[2]++;
+    sizes.set(key, size);
+  }
+  return [...sizes.values()].sort((a, b) => b[2] - a[2]);
+}

@@ -1,0 +1,29 @@
+import type { ManifestItem } from '../../domain/dataset.ts';
+
+/** A file of the archive; `text` where it is a labels.csv. */
+export type NamedFile = { index: number; path: string; text?: string };
+export type LabelledFile = { index: number; path: string } & Pick<ManifestItem, 'label' | 'split'>;
+export type Labelling = {
+  files: LabelledFile[];
+  skipped: { file: string; reason: string }[];
+  warnings: string[];
+};
+
+/** The folders that all files share, from the top. */
+export function commonFolder(files: readonly { path: string }[]): string[] {
+  let shared: string[] | null = null;
+  for (const { path } of files) {
+    const folders = path.split('/').slice(0, -1);
+    const own: string[] = shared ?? folders;
+    let depth = 0;
+    while (depth < own.length && own[depth] === folders[depth]) depth++;
+    shared = own.slice(0, depth);
+  }
+  return shared ?? [];
+}
+
+/** A few of many names, for a message. */
+export function some(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 200)));
+  return names.length > 3 ? `${shown.join(', ')}, ...` : shown.join(', ');
+}

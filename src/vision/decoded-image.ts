@@ -1,0 +1,2 @@
+/** 8-bit RGB, [h, w, 3]. */
+export type DecodedImage = { pixels: Uint8Array; h: number; w: number };

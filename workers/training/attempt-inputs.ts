@@ -1,0 +1,49 @@
+import { createReadStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../../src/domain/dataset.ts';
+import { fetchTo } from '../scratch.ts';
+import { CheckpointUpload } from './checkpoint-upload.ts';
+import type { JobRun } from './job-run.ts';
+import { pretrainedFile } from './pretrained-file.ts';
+import type { TrainerInput } from './trainer-messages.ts';
+
+export type AttemptInputs = Pick<TrainerInput, 'manifestPath' | 'imagesPath' | 'pretrained'>;
+
+/**
+ * Brings what every attempt reads to this machine.
+ * @throws Problem `pretrained_unknown`, `model_unknown`, `storage_unavailable`
+ */
+export async function fetchInputs(
+  run: JobRun,
+  manifest: Manifest,
+  dir: string,
+): Promise<AttemptInputs> {
+  const { job, deps, patient, stop } = run;
+  const pretrained = await patient(() => pretrainedFile(job, deps, stop));
+  const bytes = manifest.items.reduce((end, item) => Math.max(end, item.offset + item.length), 0);
+  const imagesPath = await patient(() =>
+    deps.scratch.cached(
+      `${job.dataset}-${manifest.digest.slice(0, 16)}.bin`,
+      () => deps.records.streamImages(job.dataset),
+      { bytes, signal: stop },
+    ),
+  );
+  if (!imagesPath) throw new Error(`images.bin of ${job.dataset} is gone, its manifest is not`);
+  const manifestPath = join(dir, 'manifest.json');
+  await writeFile(manifestPath, JSON.stringify(manifest));
+  return { manifestPath, imagesPath, pretrained };
+}
+
+/** The checkpoint that an earlier worker left, brought here, and the way up for those to come. */
+export async function checkpointOf(run: JobRun, dir: string): Promise<CheckpointUpload> {
+  const { job, deps, patient, persist, stop } = run;
+  const path = join(dir, 'checkpoint-inherited.safetensors');
+  const inherited = await patient(() =>
+    fetchTo(path, () => deps.records.streamCheckpoint(job.id), stop),
+  );
+  return new CheckpointUpload(
+    (file) => persist(() => deps.records.putCheckpoint(job.id, createReadStream(file))),
+    inherited ? path : null,
+  );
+}

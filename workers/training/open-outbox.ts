@@ -1,0 +1,53 @@
+import type { Logger } from 'pino';
+import type { Manifest } from '../../src/domain/dataset.ts';
+import type { JobRecord } from '../../src/domain/job.ts';
+import type { CheckpointPlace } from './job-run.ts';
+import { applyEvent, newStatus, plannedSteps } from './job-status.ts';
+import { Outbox } from './outbox.ts';
+import type { SupervisorDeps } from './supervisor-deps.ts';
+
+/** The job's outbox, continuing behind whatever a worker before us has written. */
+export async function openOutbox(
+  job: JobRecord,
+  manifest: Manifest | null,
+  deps: Pick<SupervisorDeps, 'records' | 'liveEvents'> & {
+    logger: Logger;
+    onWait: (error: Error, waitMs: number) => void;
+  },
+): Promise<{ outbox: Outbox; lastCheckpoint: CheckpointPlace | null }> {
+  const { records, liveEvents, logger, onWait } = deps;
+  const plan = {
+    steps: plannedSteps(job.spec, trainImages(manifest, job.spec.data.valid_pct)),
+    batchSize: job.spec.data.batch_size,
+  };
+  const stored = await records.getStatus(job.id);
+  const log = await records.getEvents(job.id, 1);
+  const status = log
+    .filter((event) => event.seq > (stored?.last_seq ?? 1))
+    .reduce(
+      (before, event) => applyEvent(before, event, plan),
+      stored ?? newStatus(job.created_at),
+    );
+  const saved = log.findLast((event) => event.type === 'checkpoint.saved');
+  const outbox = new Outbox({
+    jobId: job.id,
+    records,
+    liveEvents,
+    status,
+    plan,
+    artifacts: await records.getArtifactList(job.id),
+    onWait,
+    onLiveViewError: (error) => logger.warn({ error }, 'events missed the live view'),
+  });
+  return {
+    outbox,
+    lastCheckpoint:
+      saved?.type === 'checkpoint.saved' ? { phase: saved.phase, step: saved.step } : null,
+  };
+}
+
+function trainImages(manifest: Manifest | null, validPct: number | null): number {
+  const items = manifest?.items ?? [];
+  const train = items.filter((item) => item.split === 'train').length;
+  return train > 0 ? train : Math.round(items.length * (1 - (validPct ?? 0.2)));
+}
