@@ -75,8 +75,6 @@ async function prepared(
   const { manifest, imagesPath } = await prepareDataset({
     archivePath,
     format,
-    layout: 'auto',
-    pattern: null,
     workDir,
   });
   const items = itemsMax === null ? manifest.items : someOfEach(manifest, itemsMax);

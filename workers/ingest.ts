@@ -57,7 +57,7 @@ async function prepare(
   patient: Patient,
   signal: AbortSignal,
 ): Promise<void> {
-  const { id, format, layout, pattern } = dataset;
+  const { id, format } = dataset;
   const workDir = await scratch.folder(id);
   const began = Date.now();
   try {
@@ -67,8 +67,7 @@ async function prepare(
     const { manifest, report, imagesPath } = await prepareDataset({
       archivePath,
       format,
-      layout,
-      pattern,
+      labels: dataset,
       workDir,
       signal,
     });

@@ -49,7 +49,7 @@ export class Findings {
 }
 
 function countsOf(items: readonly ManifestItem[]): SplitCounts {
-  const splits = { train: new Map(), valid: new Map(), unsplit: new Map() };
+  const splits = { train: new Map(), valid: new Map(), test: new Map(), unsplit: new Map() };
   for (const { split, label } of items) {
     const counts: Map<string, number> = splits[split ?? 'unsplit'];
     counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -58,6 +58,7 @@ function countsOf(items: readonly ManifestItem[]): SplitCounts {
   return {
     train: Object.fromEntries(splits.train),
     valid: Object.fromEntries(splits.valid),
+    test: Object.fromEntries(splits.test),
     unsplit: Object.fromEntries(splits.unsplit),
   };
 }

@@ -5,8 +5,15 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveFormat } from '../domain/archive-format.ts';
-import type { DatasetReport, Layout, Manifest, ManifestItem } from '../domain/dataset.ts';
+import {
+  type DatasetOptions,
+  type DatasetReport,
+  type Manifest,
+  type ManifestItem,
+  nothingSaid,
+} from '../domain/dataset.ts';
 import { Problem, problem } from '../domain/problem.ts';
+import { isImageName } from '../vision/image-format.ts';
 import { archiveEntries } from './archive/archive.ts';
 import { type ArchiveLimits, archiveLimits } from './archive/limits.ts';
 import { Findings } from './findings.ts';
@@ -21,8 +28,7 @@ const csvFilesMax = 8;
 export type PrepareOptions = {
   archivePath: string;
   format: ArchiveFormat;
-  layout: Layout;
-  pattern: string | null;
+  labels?: DatasetOptions;
   /** images.bin is written here. */
   workDir: string;
   signal?: AbortSignal;
@@ -49,7 +55,7 @@ export async function prepareDataset(options: PrepareOptions): Promise<PreparedD
   const items: ManifestItem[] = [];
   try {
     const files = await namesOf(options, findings);
-    const wanted = choose(labelFiles(files, options), findings);
+    const wanted = choose(labelFiles(files, options.labels ?? nothingSaid), findings);
     await mkdir(options.workDir, { recursive: true });
     const imagesPath = join(options.workDir, 'images.bin');
     await packImages(wanted, { ...options, imagesPath, findings, items });
@@ -91,12 +97,12 @@ async function namesOf(options: PrepareOptions, findings: Findings): Promise<Nam
       seen.add(path);
       folded.add(lower);
       const isCsv = /(^|\/)labels\.csv$/i.test(path) && csvFiles < csvFilesMax;
-      if (!isCsv) files.push({ index, path });
+      if (!isCsv) files.push({ index, path, isImage: isImageName(path) });
       else if (entry.bytes > csvBytesMax) {
         throw problem('labels_invalid', `${JSON.stringify(path)} is over ${csvBytesMax} bytes`);
       } else {
         csvFiles++;
-        files.push({ index, path, text: (await entry.read()).toString('utf8') });
+        files.push({ index, path, isImage: false, text: (await entry.read()).toString('utf8') });
       }
     }
   }

@@ -10,13 +10,28 @@ import { Timestamp } from './time.ts';
 export const Layout = z.enum(['auto', 'folder', 'csv', 'name_re']);
 export type Layout = z.infer<typeof Layout>;
 
+/** What an uploader may say of how labels are found; null where it is found out. */
+export const DatasetOptions = z.object({
+  layout: Layout,
+  pattern: z.string().nullable(),
+  /** Path in the archive, or its end, of the table of labels. */
+  csv: z.string().nullable().default(null),
+  name_column: z.string().nullable().default(null),
+  label_column: z.string().nullable().default(null),
+  /** WHATWG label of the encoding of names and tables that do not say it themselves. */
+  encoding: z.string().nullable().default(null),
+});
+export type DatasetOptions = z.infer<typeof DatasetOptions>;
+
+/** An upload of which nothing is said: all is found out. */
+export const nothingSaid: DatasetOptions = DatasetOptions.parse({ layout: 'auto', pattern: null });
+
 /** datasets/{id}/dataset.json: what the API wrote when it acknowledged the upload. */
 export const DatasetRecord = z.object({
   id: DatasetId,
   owner: z.string(),
   name: z.string(),
-  layout: Layout,
-  pattern: z.string().nullable(),
+  ...DatasetOptions.shape,
   bytes: z.int(),
   sha256: z.string(),
   format: ArchiveFormat,
@@ -24,11 +39,14 @@ export const DatasetRecord = z.object({
 });
 export type DatasetRecord = z.infer<typeof DatasetRecord>;
 
-/** One image; `offset` and `length` are bytes in images.bin. `split` is null where the upload gave none. */
+/**
+ * One image; `offset` and `length` are bytes in images.bin. `split` is null where the upload gave none;
+ * what is in `test` is never trained on, nor validated on while training.
+ */
 export const ManifestItem = z.object({
   file: z.string(),
   label: z.string(),
-  split: z.enum(['train', 'valid']).nullable(),
+  split: z.enum(['train', 'valid', 'test']).nullable(),
   offset: z.int(),
   length: z.int(),
   width: z.int(),
@@ -49,7 +67,7 @@ export type Manifest = z.infer<typeof Manifest>;
 
 /** Images per class of each split; `unsplit` where the upload gave no split. */
 export const SplitCounts = z.record(
-  z.enum(['train', 'valid', 'unsplit']),
+  z.enum(['train', 'valid', 'test', 'unsplit']),
   z.record(z.string(), z.int()),
 );
 export type SplitCounts = z.infer<typeof SplitCounts>;

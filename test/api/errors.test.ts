@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { nothingSaid } from '../../src/domain/dataset.ts';
 import { ann, bob, startTestApi, type TestApi } from './running-api.ts';
 
 let api: TestApi;
@@ -129,8 +130,7 @@ test('another owner’s things answer 404, exactly as if they were not there', a
     id,
     owner: 'ann',
     name: '',
-    layout: 'auto',
-    pattern: null,
+    ...nothingSaid,
     bytes: 1,
     sha256: '',
     format: 'tar',

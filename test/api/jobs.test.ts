@@ -77,7 +77,7 @@ test('a data set that failed is refused for a job, with its reason', async () =>
   const dataset = await upload();
   await api.records.putReport(dataset, {
     images: 0,
-    counts: { train: {}, valid: {}, unsplit: {} },
+    counts: { train: {}, valid: {}, test: {}, unsplit: {} },
     skipped: [],
     skipped_total: 0,
     duplicates: [],

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { prepareDataset, RefusedDataset } from '../../src/datasets/prepare.ts';
 import type { ArchiveFormat } from '../../src/domain/archive-format.ts';
+import { nothingSaid } from '../../src/domain/dataset.ts';
 import { decodeImage, Undecodable } from '../../src/vision/decode.ts';
 import { newFolder } from '../fixtures/make-archive.ts';
 import { absent, testData } from '../fixtures/test-data.ts';
@@ -76,8 +77,11 @@ async function outcome(name: string): Promise<Expected> {
     const { manifest, report } = await prepareDataset({
       archivePath: join(folder, 'archives', name),
       format: name.split('.').at(-1) as ArchiveFormat,
-      layout: pattern ? 'name_re' : csvLayout.has(name) ? 'csv' : 'auto',
-      pattern,
+      labels: {
+        ...nothingSaid,
+        layout: pattern ? 'name_re' : csvLayout.has(name) ? 'csv' : 'auto',
+        pattern,
+      },
       workDir: await newFolder(),
     });
     const expected = archives[name];

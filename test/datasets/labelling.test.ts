@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { LabelOptions } from '../../src/datasets/labelling/files.ts';
 import { labelFiles } from '../../src/datasets/labelling/labelling.ts';
-import type { Layout } from '../../src/domain/dataset.ts';
+import { nothingSaid } from '../../src/domain/dataset.ts';
 import { Problem } from '../../src/domain/problem.ts';
+import { isImageName } from '../../src/vision/image-format.ts';
 
 function label(
   paths: string[],
-  options: { layout?: Layout; pattern?: string; csv?: Record<string, string> } = {},
+  options: Partial<Omit<LabelOptions, 'csv'>> & { csv?: Record<string, string> } = {},
 ) {
-  const { layout = 'auto', pattern = null, csv = {} } = options;
+  const { csv = {}, ...said } = options;
   const files = [
     ...paths.map((path) => ({ path })),
     ...Object.entries(csv).map(([path, text]) => ({ path, text })),
-  ].map((file, index) => ({ index, ...file }));
-  const { files: labelled, ...rest } = labelFiles(files, { layout, pattern });
+  ].map((file, index) => ({ index, isImage: isImageName(file.path), ...file }));
+  const { files: labelled, ...rest } = labelFiles(files, { ...nothingSaid, ...said });
   return { labels: labelled.map((file) => [file.path, file.label, file.split]), ...rest };
 }
 

@@ -15,8 +15,6 @@ async function prepare(
   return prepareDataset({
     archivePath: await makeTar(files),
     format: 'tar',
-    layout: 'auto',
-    pattern: null,
     workDir: await newFolder(),
     ...options,
   });
@@ -199,8 +197,6 @@ test('MNIST_SAMPLE becomes 12,396 training and 2,038 validation images', {
   const { manifest, report } = await prepareDataset({
     archivePath: testData(mnist) ?? '',
     format: 'tgz',
-    layout: 'auto',
-    pattern: null,
     workDir: await newFolder(),
   });
   assert.deepEqual(manifest.classes, ['3', '7']);

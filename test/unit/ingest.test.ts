@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { pino } from 'pino';
+import { nothingSaid } from '../../src/domain/dataset.ts';
 import { newId } from '../../src/domain/ids.ts';
 import { problem } from '../../src/domain/problem.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
@@ -64,8 +65,7 @@ async function uploaded(files: Record<string, Buffer | string>) {
     id,
     owner: 'me',
     name: '',
-    layout: 'auto',
-    pattern: null,
+    ...nothingSaid,
     bytes: bytes.length,
     sha256: '',
     format: 'tar',

@@ -16,6 +16,10 @@ const Upload = z.strictObject({
   name: z.string().max(200).default(''),
   layout: Layout.default('auto'),
   pattern: z.string().min(1).max(1000).optional(),
+  csv: z.string().min(1).max(1024).optional(),
+  name_column: z.string().min(1).max(200).optional(),
+  label_column: z.string().min(1).max(200).optional(),
+  encoding: z.string().min(1).max(40).optional(),
 });
 const ById = z.object({ id: z.string() });
 
@@ -28,7 +32,7 @@ export async function datasetRoutes(plain: FastifyInstance, deps: ApiDeps): Prom
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
   app.post('/datasets', { schema: { querystring: Upload } }, async (request, reply) => {
-    const { name, layout, pattern = null } = request.query;
+    const { name, layout, pattern = null, ...said } = request.query;
     if ((layout === 'name_re') !== (pattern !== null)) {
       throw problem(
         'invalid_query',
@@ -48,6 +52,10 @@ export async function datasetRoutes(plain: FastifyInstance, deps: ApiDeps): Prom
       name,
       layout,
       pattern,
+      csv: said.csv ?? null,
+      name_column: said.name_column ?? null,
+      label_column: said.label_column ?? null,
+      encoding: said.encoding ?? null,
       format,
       ...source,
       created_at: new Date().toISOString(),

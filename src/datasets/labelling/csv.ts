@@ -1,6 +1,5 @@
 import { CsvError, type Info, parse } from 'csv-parse/sync';
 import { problem } from '../../domain/problem.ts';
-import { isImageName } from '../../vision/image-format.ts';
 import { commonFolder, type Labelling, type NamedFile, some } from './files.ts';
 
 type Row = { name: string; label: string; line: number };
@@ -48,7 +47,7 @@ export function labelByCsv(csv: NamedFile, files: readonly NamedFile[]): Labelli
   });
   if (repeated > 0) labelling.warnings.push(`${repeated} lines of labels.csv repeat another`);
   const unnamed = files
-    .filter((file) => isImageName(file.path) && !labels.has(file.path))
+    .filter((file) => file.isImage && !labels.has(file.path))
     .map((file) => file.path);
   if (unnamed.length > 0) {
     labelling.warnings.push(`${unnamed.length} images are not in labels.csv: ${some(unnamed)}`);
@@ -59,7 +58,7 @@ export function labelByCsv(csv: NamedFile, files: readonly NamedFile[]): Labelli
 /** Every folder from the csv's down to the one that all images share. */
 function rootsBetween(csv: NamedFile, files: readonly NamedFile[]): string[] {
   const from = csv.path.split('/').length - 1;
-  const shared = commonFolder(files.filter((file) => isImageName(file.path)));
+  const shared = commonFolder(files.filter((file) => file.isImage));
   const roots = [csv.path.split('/').slice(0, from).join('/')];
   for (let depth = from + 1; depth <= shared.length; depth++) {
     roots.push(shared.slice(0, depth).join('/'));

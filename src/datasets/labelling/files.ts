@@ -1,7 +1,9 @@
-import type { ManifestItem } from '../../domain/dataset.ts';
+import type { DatasetOptions, ManifestItem } from '../../domain/dataset.ts';
 
-/** A file of the archive; `text` where it is a labels.csv. */
-export type NamedFile = { index: number; path: string; text?: string };
+/** A file of the archive, an image by its name or its first bytes; `text` where it may be a table of labels. */
+export type NamedFile = { index: number; path: string; isImage: boolean; text?: string };
+/** What the uploader said of how labels are found. */
+export type LabelOptions = Omit<DatasetOptions, 'encoding'>;
 export type LabelledFile = { index: number; path: string } & Pick<ManifestItem, 'label' | 'split'>;
 export type Labelling = {
   files: LabelledFile[];

@@ -1,11 +1,9 @@
 // Labels are found from paths alone, before any image is read. Folder layouts follow fastai's
 // from_folder: an image's label is the name of the folder that it lies in.
 
-import type { Layout } from '../../domain/dataset.ts';
 import { problem } from '../../domain/problem.ts';
-import { isImageName } from '../../vision/image-format.ts';
 import { labelByCsv } from './csv.ts';
-import { commonFolder, type Labelling, type NamedFile, some } from './files.ts';
+import { commonFolder, type Labelling, type LabelOptions, type NamedFile, some } from './files.ts';
 import { labelByPattern } from './pattern.ts';
 
 const layouts =
@@ -26,9 +24,9 @@ const wrappersMax = 3;
  */
 export function labelFiles(
   files: readonly NamedFile[],
-  { layout, pattern }: { layout: Layout; pattern: string | null },
+  { layout, pattern }: LabelOptions,
 ): Labelling {
-  const images = files.filter((file) => isImageName(file.path));
+  const images = files.filter((file) => file.isImage);
   const csv = layout === 'auto' || layout === 'csv' ? findCsv(files, images) : null;
   if (images.length === 0 && csv === null) {
     throw problem('dataset_empty', `None of the ${files.length} files is named as an image`);
