@@ -66,6 +66,7 @@ test('items are sorted by file, and images.bin holds each one’s bytes at its o
   assert.deepEqual(report.counts, {
     train: { cat: 1, dog: 1 },
     valid: { dog: 1 },
+    test: {},
     unsplit: {},
   });
   assert.deepEqual(report.sizes, [
@@ -203,6 +204,7 @@ test('MNIST_SAMPLE becomes 12,396 training and 2,038 validation images', {
   assert.deepEqual(report.counts, {
     train: { '3': 6131, '7': 6265 },
     valid: { '3': 1010, '7': 1028 },
+    test: {},
     unsplit: {},
   });
   assert.deepEqual(report.sizes, [[28, 28, 14434]]);
