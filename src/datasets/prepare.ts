@@ -17,13 +17,14 @@ import { isImageName } from '../vision/image-format.ts';
 import { archiveEntries } from './archive/archive.ts';
 import { type ArchiveLimits, archiveLimits } from './archive/limits.ts';
 import { Findings } from './findings.ts';
+import { isTableName } from './labelling/csv.ts';
 import { type LabelledFile, type Labelling, type NamedFile, some } from './labelling/files.ts';
 import { labelFiles } from './labelling/labelling.ts';
 import { packImages } from './prepare-images.ts';
 
 const classesMax = 10_000;
 const csvBytesMax = 64 * 2 ** 20;
-const csvFilesMax = 8;
+const csvFilesMax = 100;
 
 export type PrepareOptions = {
   archivePath: string;
@@ -96,7 +97,7 @@ async function namesOf(options: PrepareOptions, findings: Findings): Promise<Nam
       if (folded.has(lower)) collisions++;
       seen.add(path);
       folded.add(lower);
-      const isCsv = /(^|\/)labels\.csv$/i.test(path) && csvFiles < csvFilesMax;
+      const isCsv = isTableName(path) && csvFiles < csvFilesMax;
       if (!isCsv) files.push({ index, path, isImage: isImageName(path) });
       else if (entry.bytes > csvBytesMax) {
         throw problem('labels_invalid', `${JSON.stringify(path)} is over ${csvBytesMax} bytes`);

@@ -45,15 +45,24 @@ test('folders win over labels.csv, as in MNIST_SAMPLE', () => {
   assert.deepEqual(label(paths, { csv, layout: 'csv' }).labels[0], [
     'mnist/train/3/a.png',
     '0',
-    null,
+    'train',
   ]);
 });
 
 test('images outside of train/ and valid/, or in no class folder, are named', () => {
-  const found = label(['train/3/a.png', 'valid/7/b.png', 'train/c.png', 'test/3/d.png']);
-  assert.equal(found.labels.length, 2);
-  assert.deepEqual(found.skipped, [{ file: 'train/c.png', reason: 'not in a class folder' }]);
-  assert.match(found.warnings[0] ?? '', /1 images outside .*"test\/3\/d.png"/);
+  const found = label([
+    'train/3/a.png',
+    'train/7/e.png',
+    'valid/7/b.png',
+    'train/c.png',
+    'new/3/d.png',
+  ]);
+  assert.equal(found.labels.length, 3);
+  assert.deepEqual(found.skipped, [
+    { file: 'train/c.png', reason: 'not in a class folder' },
+    { file: 'new/3/d.png', reason: 'outside of train/, valid/' },
+  ]);
+  assert.match(found.warnings[0] ?? '', /1 images outside .*"new\/3\/d.png"/);
 });
 
 test('a folder per class has no split, and images beside the folders are skipped', () => {
@@ -111,8 +120,15 @@ test('labels.csv: a first line that names an image is no header', () => {
 test('labels.csv: what is in one and not in the other is said', () => {
   const csv = { 'labels.csv': 'name,label\n1.jpg,cat\ngone.jpg,dog\n' };
   const { skipped, warnings } = label(['1.jpg', '2.jpg'], { csv });
-  assert.deepEqual(skipped, [{ file: 'gone.jpg', reason: 'in labels.csv, not in the archive' }]);
-  assert.match(warnings[0] ?? '', /1 images are not in labels.csv: "2.jpg"/);
+  assert.deepEqual(skipped, [
+    { file: 'gone.jpg', reason: 'in labels.csv, not in the archive' },
+    { file: '2.jpg', reason: 'not in labels.csv' },
+  ]);
+  assert.match(
+    warnings.join(),
+    /1 lines of labels.csv name no file of the archive, such as "gone.jpg"/,
+  );
+  assert.match(warnings.join(), /1 images are not in labels.csv and left out: "2.jpg"/);
 });
 
 test('labels.csv: faults name their line', () => {

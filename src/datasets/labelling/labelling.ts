@@ -1,115 +1,141 @@
-// Labels are found from paths alone, before any image is read. Folder layouts follow fastai's
-// from_folder: an image's label is the name of the folder that it lies in.
+// Labels are found from paths and tables alone, before any image is read. Where two readings are possible
+// and differ, the uploader decides.
 
-import { problem } from '../../domain/problem.ts';
-import { labelByCsv } from './csv.ts';
+import { Problem, problem } from '../../domain/problem.ts';
+import { haveClassFolders, labelByClassFolders, settleSplits } from './class-folders.ts';
+import { isLabelsTable, labelByTables } from './csv.ts';
+import { doubtsOf } from './doubts.ts';
 import { commonFolder, type Labelling, type LabelOptions, type NamedFile, some } from './files.ts';
 import { labelByPattern } from './pattern.ts';
+import { findSplits, labelBySplits } from './split-folders.ts';
 
 const layouts =
-  'train/ and valid/ with a folder per class, or labels.csv (name,label), or a folder per class; file names that hold the label need layout=name_re and a pattern';
-const noClassFolder = 'not in a class folder';
-const splitNames = new Map<string, 'train' | 'valid'>([
-  ['train', 'train'],
-  ['valid', 'valid'],
-  ['val', 'valid'],
-  ['validation', 'valid'],
-]);
-/** How many folders may wrap train/ and valid/. */
-const wrappersMax = 3;
+  'train/ and valid/ with a folder per class, or a table such as labels.csv (name,label), or a folder per class; file names that hold the label need layout=name_re and a pattern';
+
+type Failure = { name: string; error: Problem };
 
 /**
- * The label and the split of each file that has one.
+ * The label and the split of each file that has one, and why each other image has none.
  * @throws Problem `dataset_empty`, `dataset_layout`, `labels_invalid`
  */
-export function labelFiles(
-  files: readonly NamedFile[],
-  { layout, pattern }: LabelOptions,
-): Labelling {
+export function labelFiles(files: readonly NamedFile[], options: LabelOptions): Labelling {
   const images = files.filter((file) => file.isImage);
-  const csv = layout === 'auto' || layout === 'csv' ? findCsv(files, images) : null;
-  if (images.length === 0 && csv === null) {
-    throw problem('dataset_empty', `None of the ${files.length} files is named as an image`);
+  const tables = files.filter((file) => file.text !== undefined);
+  if (images.length === 0) {
+    throw problem('dataset_empty', `None of the ${files.length} files is an image`);
   }
-  if (layout === 'name_re') return labelByPattern(images, pattern);
-  if (layout === 'csv') {
-    if (csv) return labelByCsv(csv, files);
-    throw problem('dataset_layout', 'Found no labels.csv beside or above the images');
-  }
-  const root = splitRoot(images);
-  if (root !== null) return labelBySplit(images, root);
-  return csv ? labelByCsv(csv, files) : labelByFolder(images);
+  const labelling = labelBy(files, images, tables, options);
+  labelling.warnings.push(...doubtsOf(labelling));
+  return labelling;
 }
 
-/** The folder, [] for the top, that holds both train/ and valid/; null when there is none. */
-function splitRoot(images: readonly NamedFile[]): string[] | null {
-  const roots = new Map<string, Set<string>>();
-  for (const { path } of images) {
-    const folders = path.split('/').slice(0, -1);
-    for (const [depth, folder] of folders.slice(0, wrappersMax + 1).entries()) {
-      const split = splitNames.get(folder.toLowerCase());
-      if (!split) continue;
-      const root = folders.slice(0, depth).join('/');
-      const splits = roots.get(root) ?? new Set();
-      roots.set(root, splits.add(split));
-    }
+function labelBy(
+  files: readonly NamedFile[],
+  images: readonly NamedFile[],
+  tables: readonly NamedFile[],
+  options: LabelOptions,
+): Labelling {
+  const { layout } = options;
+  if (layout === 'name_re') return labelByPattern(images, options.pattern);
+  if (layout === 'csv' || options.csv !== null) return labelByTables(files, options);
+  const failures: Failure[] = [];
+  const splits = tried(failures, 'train/ and valid/ folders', () => bySplits(images));
+  // folders that can be read in two ways are not read in a third
+  const folders =
+    splits || failures.length > 0
+      ? null
+      : tried(failures, 'a folder per class', () => byFolders(images));
+  const byPlace = splits ?? folders;
+  if (layout === 'folder' || tables.length === 0) {
+    return byPlace ?? refuse(failures, images);
   }
-  const whole = [...roots].filter(([, splits]) => splits.size === 2).map(([root]) => parts(root));
-  return whole.sort((a, b) => a.length - b.length)[0] ?? null;
+  const table = tried(failures, 'a table of labels', () => labelByTables(files, options));
+  // a labels.csv means what it says, but for train/ and valid/, as in MNIST_SAMPLE; any other may be about anything
+  const says = tables.some(({ path }) => isLabelsTable(path));
+  if (table && says && !splits) return table;
+  if (byPlace && (splits || !says || mentions(tables, byPlace))) {
+    return table ? agreed(byPlace, table, tables) : said(byPlace, failures);
+  }
+  return table ? said(table, failures) : refuse(failures, images);
 }
 
-function labelBySplit(images: readonly NamedFile[], root: string[]): Labelling {
-  const labelling: Labelling = { files: [], skipped: [], warnings: [] };
-  const outside: string[] = [];
-  for (const { index, path } of images) {
-    const folders = path.split('/').slice(0, -1);
-    const inside = root.every((folder, depth) => folders[depth] === folder);
-    const split = inside ? splitNames.get((folders[root.length] ?? '').toLowerCase()) : undefined;
-    const label = folders.at(-1);
-    if (!split || label === undefined) outside.push(path);
-    else if (folders.length < root.length + 2) {
-      labelling.skipped.push({ file: path, reason: noClassFolder });
-    } else labelling.files.push({ index, path, label, split });
+/** What a way to read gives; null where there is nothing for it to read, or it failed. */
+function tried(failures: Failure[], name: string, read: () => Labelling | null): Labelling | null {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    failures.push({ name, error });
+    return null;
   }
-  if (outside.length > 0) {
-    labelling.warnings.push(
-      `${outside.length} images outside of train/ and valid/ are not used: ${some(outside)}`,
-    );
+}
+
+function said(labelling: Labelling, failures: readonly Failure[]): Labelling {
+  for (const { name, error } of failures) {
+    labelling.warnings.push(`${name} could not be read: ${error.message}`);
   }
   return labelling;
 }
 
-function labelByFolder(images: readonly NamedFile[]): Labelling {
-  const depth = commonFolder(images).length;
-  const labelling: Labelling = { files: [], skipped: [], warnings: [] };
-  for (const { index, path } of images) {
-    const folders = path.split('/').slice(0, -1);
-    const label = folders.at(-1);
-    if (label === undefined || folders.length === depth) {
-      labelling.skipped.push({ file: path, reason: noClassFolder });
-    } else labelling.files.push({ index, path, label, split: null });
+/** Folders and table say the same, each in its words; else it is asked which is meant. */
+function agreed(places: Labelling, table: Labelling, tables: readonly NamedFile[]): Labelling {
+  const byTable = new Map(table.files.map(({ path, label }) => [path, label]));
+  const pairs = new Map<string, [string, string]>();
+  for (const { path, label } of places.files) {
+    const other = byTable.get(path);
+    if (other !== undefined) pairs.set(JSON.stringify([label, other]), [label, other]);
   }
-  if (labelling.files.length === 0) {
-    const folder = commonFolder(images).join('/');
-    throw problem(
-      'dataset_layout',
-      `All images lie in one folder (${JSON.stringify(folder)}); expected ${layouts}`,
-    );
-  }
-  return labelling;
+  const distinct = (side: 0 | 1) => new Set([...pairs.values()].map((pair) => pair[side])).size;
+  if (pairs.size === distinct(0) && pairs.size === distinct(1)) return places;
+  const names = some(tables.map(({ path }) => path));
+  const torn = places.files.find(({ path, label }) => (byTable.get(path) ?? label) !== label);
+  throw problem(
+    'dataset_layout',
+    `The folders and ${names} say different labels: ${JSON.stringify(torn?.path)} is ${JSON.stringify(torn?.label)} by its folder and ${JSON.stringify(byTable.get(torn?.path ?? ''))} by the table`,
+    { hint: `Say which is meant: layout=folder, or csv=${tables[0]?.path}.` },
+  );
 }
 
-/** The labels.csv that lies beside or above all images; the uppermost of several. */
-function findCsv(files: readonly NamedFile[], images: readonly NamedFile[]): NamedFile | null {
-  const above = commonFolder(images);
-  const beside = (file: NamedFile) => {
-    const folders = file.path.split('/').slice(0, -1);
-    return images.length === 0 || folders.every((folder, depth) => above[depth] === folder);
-  };
-  const found = files.filter((file) => file.text !== undefined && beside(file));
-  return found.sort((a, b) => a.path.length - b.path.length)[0] ?? null;
+/** Whether a table that could not be matched with files at least names the folders as classes. */
+function mentions(tables: readonly NamedFile[], { files }: Labelling): boolean {
+  const cells = new Set(tables.flatMap(({ text = '' }) => text.split(/[\s,;|"]+/)));
+  return files.every(({ label }) => cells.has(label));
 }
 
-function parts(path: string): string[] {
-  return path === '' ? [] : path.split('/');
+function refuse(failures: readonly Failure[], images: readonly NamedFile[]): never {
+  const [first, ...others] = failures;
+  if (first && others.length === 0) throw first.error;
+  if (first) {
+    const reasons = failures.map(({ name, error }) => `${name}: ${error.message}`);
+    throw problem('dataset_layout', `No layout fits. ${reasons.join('. ')}`, {
+      hint: first.error.hint,
+    });
+  }
+  const folder = commonFolder(images).join('/');
+  const lie = images.every(({ path }) => folderOf(path) === folder)
+    ? `All images lie in one folder (${JSON.stringify(folder)})`
+    : `No image lies in a folder named as a class: they are in ${foldersOf(images)}`;
+  throw problem('dataset_layout', `${lie}, and no table says their labels; expected ${layouts}`);
+}
+
+function bySplits(images: readonly NamedFile[]): Labelling | null {
+  const splits = findSplits(images);
+  const labelling = splits && labelBySplits(images, splits);
+  return labelling && settleSplits(labelling);
+}
+
+function byFolders(images: readonly NamedFile[]): Labelling | null {
+  const { length } = commonFolder(images);
+  const placed = images.map((file) => ({ file, folders: file.path.split('/').slice(length, -1) }));
+  if (!haveClassFolders(placed)) return null;
+  const labelling = labelByClassFolders(placed);
+  return labelling.files.length === 0 ? null : settleSplits(labelling);
+}
+
+function foldersOf(images: readonly NamedFile[]): string {
+  return some([...new Set(images.map(({ path }) => `${folderOf(path)}/`))]);
+}
+
+function folderOf(path: string): string {
+  return path.split('/').slice(0, -1).join('/');
 }

@@ -1,6 +1,8 @@
 import { createContext, Script } from 'node:vm';
 import { problem } from '../../domain/problem.ts';
+import { settleSplits } from './class-folders.ts';
 import type { Labelling, NamedFile } from './files.ts';
+import { takeFolders } from './split-folders.ts';
 
 const patternLengthMax = 500;
 const matchMsMax = 5000;
@@ -37,7 +39,7 @@ export function labelByPattern(images: readonly NamedFile[], pattern: string | n
       `The pattern ${pattern} finds no label in any path, such as ${JSON.stringify(`/${images[0]?.path}`)}`,
     );
   }
-  return labelling;
+  return settleSplits(takeFolders(labelling, images));
 }
 
 function match(pattern: string, paths: string[]): (string | null)[] {
