@@ -1,12 +1,16 @@
-// Every test, or those whose path holds one of the arguments: `npm test -- api vision`.
+// Every test, or those whose path holds one of the arguments: `npm test -- api vision`. What takes hours at
+// full size is in test/soak, and runs by `npm run test:soak` alone.
 
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-const wanted = process.argv.slice(2);
+const soak = process.argv.includes('--soak');
+const wanted = process.argv.slice(2).filter((word) => word !== '--soak');
 const found = files('test').filter(
-  (path) => wanted.length === 0 || wanted.some((word) => path.includes(word)),
+  (path) =>
+    soak === path.startsWith(join('test', 'soak')) &&
+    (wanted.length === 0 || wanted.some((word) => path.includes(word))),
 );
 if (found.length === 0) {
   process.stderr.write(`No test file has ${wanted.join(' or ')} in its path.\n`);

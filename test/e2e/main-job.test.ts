@@ -30,6 +30,7 @@ test('an upload becomes a data set with its classes and counts', async () => {
   assert.deepEqual(ready.counts, {
     train: { bright: 32, dark: 32 },
     valid: { bright: 12, dark: 12 },
+    test: {},
     unsplit: {},
   });
   dataset = ready.id;

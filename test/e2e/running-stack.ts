@@ -107,8 +107,8 @@ export class Stack {
     return { job: await this.call<JobAnswer>('GET', `/v1/jobs/${job}`), events };
   }
 
-  async prepared(archive: Uint8Array): Promise<Answer> {
-    const { id } = await this.call('POST', '/v1/datasets?name=tiny', archive);
+  async prepared(archive: Uint8Array, query = ''): Promise<Answer> {
+    const { id } = await this.call('POST', `/v1/datasets?name=tiny${query}`, archive);
     for (;;) {
       const dataset = await this.call('GET', `/v1/datasets/${id}`);
       if (dataset.terminal) return dataset;
