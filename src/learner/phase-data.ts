@@ -1,4 +1,5 @@
 import type { Phase } from '../domain/phase.ts';
+import type { Spec } from '../domain/spec.ts';
 import { createLoader, type Loader } from '../vision/loader.ts';
 import type { Run } from './run-state.ts';
 
@@ -11,10 +12,14 @@ export type PhaseLoaders = {
   tta: ((pass: number, scale: number) => Loader) | null;
 };
 
-/** The loaders of a phase: the spec's data with what the phase and those before it changed. */
+/** The spec's data with what a phase and those before it changed. */
+export function phaseData({ data }: Spec, changes: readonly (Data | null)[]): Spec['data'] {
+  return Object.assign({ ...data }, ...changes.map(definedOf));
+}
+
+/** The loaders of a phase. */
 export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): PhaseLoaders {
-  const data: Run['spec']['data'] = { ...run.spec.data };
-  for (const change of changes) Object.assign(data, definedOf(change));
+  const data = phaseData(run.spec, changes);
   const common = {
     imagesPath: run.imagesPath,
     classes: run.classes,

@@ -6,10 +6,9 @@ import type { EngineInfo } from '../domain/event.ts';
 import { problem } from '../domain/problem.ts';
 import type { Spec } from '../domain/spec.ts';
 import { createModel } from '../models/create-model.ts';
+import { exportFiles } from '../models/export/export-files.ts';
 import { headDropouts } from '../models/head.ts';
 import { loadBody } from '../models/pretrained.ts';
-import { stateDict } from '../models/state-dict.ts';
-import { writeSafetensors } from '../models/weights/safetensors.ts';
 import { hasDiverged } from '../training/divergence.ts';
 import { expandPhases } from '../training/fine-tune.ts';
 import { interpret } from '../training/interpretation.ts';
@@ -22,7 +21,7 @@ import { historyCsv, newHistory } from './history.ts';
 import type { FinishedModel, Journal } from './journal.ts';
 import { Learner } from './learner.ts';
 import { lrFind } from './lr-find.ts';
-import { phaseLoaders } from './phase-data.ts';
+import { phaseData, phaseLoaders } from './phase-data.ts';
 import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
 import { ttaValidation } from './tta.ts';
 import { validate } from './validate.ts';
@@ -154,19 +153,29 @@ async function finish(
     };
     await journal.artifact('interpretation.json', 'application/json', json({ ...report, tta }));
   }
-  const tensors = stateDict(learner.model);
-  const bytes = writeSafetensors(tensors, {
+  const data = phaseData(
+    spec,
+    expandPhases(spec.phases).map((phase) => phase.data),
+  );
+  const files = exportFiles(learner.model, {
     arch: spec.arch,
-    classes: JSON.stringify(run.classes),
+    classes: run.classes,
+    size: train.imageSize,
+    resize_method: data.resize_method,
+    padding_mode: data.padding_mode,
+    mean: run.normalize?.mean ?? [0, 0, 0],
+    std: run.normalize?.std ?? [1, 1, 1],
   });
-  await journal.modelFile('safetensors/model.safetensors', 'application/octet-stream', bytes);
+  for await (const { name, contentType, bytes } of files) {
+    await journal.modelFile(name, contentType, bytes);
+  }
   train.close();
   valid?.close();
   const { lin_ftrs, concat_pool, bn_final } = spec.head;
   return {
     classes: run.classes,
     size: train.imageSize,
-    resizeMethod: spec.data.resize_method,
+    resizeMethod: data.resize_method,
     normalize: run.normalize,
     head: { lin_ftrs, ps: headDropouts(spec.head.ps, lin_ftrs.length), concat_pool, bn_final },
     parameters: learner.model.parameters.reduce((sum, { variable }) => sum + variable.size, 0),

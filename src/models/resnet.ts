@@ -16,8 +16,8 @@ export const resnets = {
   resnet50: { kind: 'resnet', block: 'bottleneck', depths: [3, 4, 6, 3] },
 } as const satisfies Record<string, ResnetFacts>;
 
-/** torchvision's child names, in the order of fastai's body. */
-const childIndex: Record<string, number> = {
+/** torchvision's child names, and the place of each in fastai's body. */
+export const childIndex: Record<string, number> = {
   conv1: 0,
   bn1: 1,
   layer1: 4,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { InferenceSession } from 'onnxruntime-node';
 import { readSafetensors } from '../../src/models/weights/safetensors.ts';
 import { newDataDir, Stack } from './running-stack.ts';
 import { tinyArchive, tinySpec } from './tiny-data.ts';
@@ -106,6 +107,9 @@ test('a job runs to a model, with every number and plot that made it', async () 
   const { tensors } = readSafetensors(bytes);
   assert.deepEqual(tensors.get('0.0.weight')?.shape, [64, 3, 7, 7]);
   assert.deepEqual(tensors.get('1.8.weight')?.shape, [2, 512]);
+  const onnx = await (await stack.fetch(`/v1/models/${model}/files/onnx`)).arrayBuffer();
+  const session = await InferenceSession.create(new Uint8Array(onnx));
+  assert.deepEqual(session.outputNames, ['probabilities', 'logits']);
 });
 
 test('the unfrozen phase trains each layer group at a rate of its own, the frozen one at a single rate', async () => {

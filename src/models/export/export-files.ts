@@ -1,0 +1,58 @@
+// Everything that a finished model is written as: one folder per format, each with preprocess.json beside it.
+
+import type { Arch } from '../../domain/arch.ts';
+import type { Preprocess } from '../../domain/preprocess.ts';
+import type { Model } from '../model.ts';
+import { stateDict } from '../state-dict.ts';
+import { writeSafetensors } from '../weights/safetensors.ts';
+import { evaluationGraph } from './evaluation-graph.ts';
+import { writeOnnx } from './onnx.ts';
+import { torchvisionNames } from './torchvision-names.ts';
+
+export type ExportFile = { name: string; contentType: string; bytes: Uint8Array };
+/** What a network does not know of itself. */
+export type ExportFacts = Omit<Preprocess, 'input' | 'layout' | 'color' | 'interpolation'> & {
+  arch: Arch;
+};
+
+/** One file after another, so that one at a time is in memory. */
+export async function* exportFiles(model: Model, facts: ExportFacts): AsyncGenerator<ExportFile> {
+  const { arch, classes } = facts;
+  yield { name: 'labels.txt', contentType: 'text/plain; charset=utf-8', bytes: labels(classes) };
+  const metadata = { arch, classes: JSON.stringify(classes) };
+  const tensors = stateDict(model);
+  yield binary('safetensors/model.safetensors', writeSafetensors(tensors, metadata));
+  const renamed = writeSafetensors(torchvisionNames(arch, tensors), metadata);
+  yield binary('safetensors/torchvision.safetensors', renamed);
+  yield preprocess('safetensors', facts, 'NCHW');
+
+  const graph = await evaluationGraph(model, facts.size);
+  yield binary('onnx/model.onnx', writeOnnx(graph, metadata));
+  yield preprocess('onnx', facts, 'NCHW');
+}
+
+function binary(name: string, bytes: Uint8Array): ExportFile {
+  return { name, contentType: 'application/octet-stream', bytes };
+}
+
+function preprocess(
+  folder: string,
+  { arch: _, ...facts }: ExportFacts,
+  layout: Preprocess['layout'],
+): ExportFile {
+  const value: Preprocess = {
+    input: 'input',
+    layout,
+    color: 'RGB',
+    interpolation: { mode: 'bilinear', align_corners: true, area_above: 2 },
+    ...facts,
+  };
+  const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  return { name: `${folder}/preprocess.json`, contentType: 'application/json', bytes };
+}
+
+/** A class per line; a line break within a name is written `\n`, as in JSON. */
+function labels(classes: readonly string[]): Uint8Array {
+  const lines = classes.map((name) => name.replaceAll('\r', '\\r').replaceAll('\n', '\\n'));
+  return Buffer.from(`${lines.join('\n')}\n`);
+}
