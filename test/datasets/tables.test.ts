@@ -141,14 +141,23 @@ test('a table of another name is read where nothing else says labels', () => {
   assert.deepEqual(Object.values(label(two, { tables }).labels), ['cat', 'dog']);
 });
 
-test('a table beside class folders does not change their labels unless it is asked for', () => {
-  const paths = ['cat/0.jpg', 'dog/1.jpg'];
-  const tables = { 'metadata.csv': 'name,label\ncat/0.jpg,tom\ndog/1.jpg,rex\n' };
-  assert.deepEqual(Object.values(label(paths, { tables }).labels), ['cat', 'dog']);
-  assert.deepEqual(Object.values(label(paths, { tables, csv: 'metadata.csv' }).labels), [
-    'tom',
-    'rex',
-  ]);
+test('class folders and a table that says other labels are asked about, one that only may is not read', () => {
+  const paths = ['cat/0.jpg', 'cat/2.jpg', 'dog/1.jpg'];
+  const rows = 'cat/0.jpg,tom\ncat/2.jpg,jim\ndog/1.jpg,rex\n';
+  const tables = { 'metadata.csv': `name,label\n${rows}` };
+  assert.throws(
+    () => label(paths, { tables }),
+    refused(
+      'dataset_layout',
+      /"cat\/0.jpg" is "cat" by its folder and "tom" by the table.*layout=folder, or csv=metadata.csv/,
+    ),
+  );
+  const byPlace = ['cat', 'cat', 'dog'];
+  assert.deepEqual(Object.values(label(paths, { tables, layout: 'folder' }).labels), byPlace);
+  const named = label(paths, { tables, csv: 'metadata.csv' });
+  assert.deepEqual(Object.values(named.labels), ['tom', 'jim', 'rex']);
+  const other = { 'metadata.csv': `name,keeper\n${rows}` };
+  assert.deepEqual(Object.values(label(paths, { tables: other }).labels), byPlace);
 });
 
 test('a submission’s example labels are never read', () => {

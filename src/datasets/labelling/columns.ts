@@ -15,12 +15,14 @@ export type Columns = {
   /** One column, or one per class of which each row marks one. */
   label: { at: number } | { oneHot: number[] };
   split: number | null;
+  /** Whether the header or the uploader names the label; else it is the one column left. */
+  sure: boolean;
   warnings: string[];
 };
 
 const nameWords = 'image img file filename filepath path photo picture name fname id'.split(' ');
 const labelWords =
-  'label labels class classes classname category categories target targets tag tags breed species diagnosis y'.split(
+  'label labels class classes classname category categories target targets tag tags breed species variety disease diagnosis dx choice y'.split(
     ' ',
   );
 const splitColumns = /^(split|fold|set|subset|partition|phase)$/i;
@@ -28,6 +30,7 @@ const yesNoColumns = /^(?:is[_ ]?(valid|val|validation|test|train)|(valid|val|va
 const indexColumns = /^(|unnamed: ?\d+|index|idx|row|no|#)$/i;
 const imageEnding = /\.(jpe?g|png|gif|webp|tiff?|bmp|p[bgnp]m)$/i;
 const sampledRows = 300;
+const listedMax = 10;
 
 /** @throws Problem `labels_invalid` that names the columns and the parameter that says it outright */
 export function columnsOf(table: Table, names: FileNames, options: LabelOptions): Columns {
@@ -51,13 +54,12 @@ export function columnsOf(table: Table, names: FileNames, options: LabelOptions)
   const used = new Set('at' in label ? [name, split, label.at] : [name, split, ...label.oneHot]);
   const unused = candidates.filter((at) => !used.has(at));
   if (unused.length > 0) {
-    warnings.push(
-      `not used of ${table.path}: ${unused.map((at) => quoted(titles[at])).join(', ')}`,
-    );
+    warnings.push(`not used of ${table.path}: ${listed(unused.map((at) => titles[at] ?? ''))}`);
   }
   if (!header)
     warnings.push(`${table.path} has no header line; its first line is taken as an image`);
-  return { header, rows, name, label, split, warnings };
+  const sure = said !== null || 'oneHot' in label || isWord(titles[label.at] ?? '', labelWords);
+  return { header, rows, name, label, split, sure, warnings };
 }
 
 function isHeader(first: Row, rest: readonly Row[], names: FileNames): boolean {
@@ -101,8 +103,8 @@ function labelColumn(
   if (candidates.length === 1 && only !== undefined) return { at: only };
   throw doubt(
     candidates.length === 0
-      ? `${table.path} has no column of labels beside the names: its columns are ${titles.map(quoted).join(', ')}`
-      : `which column of ${table.path} is the label? It has ${candidates.map((at) => quoted(titles[at])).join(', ')}`,
+      ? `${table.path} has no column of labels beside the names: its columns are ${listed(titles)}`
+      : `which column of ${table.path} is the label? It has ${listed(candidates.map((at) => titles[at] ?? ''))}`,
   );
 }
 
@@ -197,7 +199,7 @@ function sought(
   const folded = titles.findIndex((title) => title.toLowerCase() === wanted.toLowerCase());
   if (at >= 0 || folded >= 0) return at >= 0 ? at : folded;
   throw doubt(
-    `${parameter}=${said}: ${table.path} has no such column, its columns are ${titles.map(quoted).join(', ')}`,
+    `${parameter}=${said}: ${table.path} has no such column, its columns are ${listed(titles)}`,
   );
 }
 
@@ -217,6 +219,11 @@ function doubt(detail: string) {
   return problem('labels_invalid', detail, {
     hint: 'Say it outright: name_column=… and label_column=… with the words of the header, csv=… for the table.',
   });
+}
+
+function listed(titles: readonly string[]): string {
+  const shown = titles.slice(0, listedMax).map(quoted).join(', ');
+  return titles.length > listedMax ? `${shown} and ${titles.length - listedMax} more` : shown;
 }
 
 function quoted(text: string | undefined): string {

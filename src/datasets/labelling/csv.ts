@@ -18,10 +18,13 @@ import { invalidRow, readTable, type Table } from './table.ts';
 type Reading = { table: Table; columns: Columns; resolved: Resolved };
 
 /**
- * Labels by the tables of an archive.
+ * Labels by the tables of an archive; `sure` where a header names the column of labels.
  * @throws Problem `labels_invalid`, `dataset_layout`
  */
-export function labelByTables(files: readonly NamedFile[], options: LabelOptions): Labelling {
+export function labelByTables(
+  files: readonly NamedFile[],
+  options: LabelOptions,
+): Labelling & { sure: boolean } {
   const names = new FileNames(files.filter((file) => file.text === undefined));
   const { readings, unused } = chosen(files, names, options);
   const labelling: Labelling = { files: [], skipped: [], warnings: [] };
@@ -39,12 +42,9 @@ export function labelByTables(files: readonly NamedFile[], options: LabelOptions
       `${unnamed.length} images are not in ${tables} and left out: ${some(unnamed.map(({ path }) => path))}`,
     );
   }
-  return settleSplits(
-    takeFolders(
-      labelling,
-      files.filter(({ isImage }) => isImage),
-    ),
-  );
+  const images = files.filter(({ isImage }) => isImage);
+  const sure = readings.every(({ columns }) => columns.sure);
+  return { ...settleSplits(takeFolders(labelling, images)), sure };
 }
 
 /** Whether a file may be a table of labels, by its name. */

@@ -54,13 +54,17 @@ function labelBy(
   const says = tables.some(({ path }) => isLabelsTable(path));
   if (table && says && !splits) return table;
   if (byPlace && (splits || !says || mentions(tables, byPlace))) {
-    return table ? agreed(byPlace, table, tables) : said(byPlace, failures);
+    return table?.sure ? agreed(byPlace, table, tables) : said(byPlace, failures);
   }
   return table ? said(table, failures) : refuse(failures, images);
 }
 
 /** What a way to read gives; null where there is nothing for it to read, or it failed. */
-function tried(failures: Failure[], name: string, read: () => Labelling | null): Labelling | null {
+function tried<T extends Labelling>(
+  failures: Failure[],
+  name: string,
+  read: () => T | null,
+): T | null {
   try {
     return read();
   } catch (error) {
