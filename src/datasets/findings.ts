@@ -2,22 +2,33 @@ import type { DatasetReport, ManifestItem, SplitCounts } from '../domain/dataset
 import type { Problem } from '../domain/problem.ts';
 import { some } from './labelling/files.ts';
 
+const skippedListedMax = 1000;
+const reasonsMax = 1000;
 const listedMax = 200;
 const sizesMax = 20;
 
+type Skipped = { file: string; reason: string };
+
 /** What was found on the way, for the report; lists are cut, totals are not. */
 export class Findings {
-  private readonly skipped: { file: string; reason: string }[] = [];
-  private skippedTotal = 0;
+  private readonly skipped: Skipped[] = [];
+  /** Of files that nobody misses: named after the others, where there is room. */
+  private readonly minor: Skipped[] = [];
   private readonly warnings: string[] = [];
+  private readonly tables: string[] = [];
 
-  skip(file: string, reason: string): void {
-    this.skippedTotal++;
-    if (this.skipped.length < listedMax) this.skipped.push({ file, reason });
+  /** A file that is no image of the set. */
+  skip(file: string, reason: string, { minor = false } = {}): void {
+    (minor ? this.minor : this.skipped).push({ file, reason });
   }
 
   warn(message: string): void {
     this.warnings.push(message);
+  }
+
+  /** A table that labels were read from. */
+  useTable(path: string): void {
+    this.tables.push(path);
   }
 
   /** A few of the files that were skipped, with why. */
@@ -26,14 +37,29 @@ export class Findings {
     return found.map(({ file, reason }) => `${JSON.stringify(file)}: ${reason}`).join('; ');
   }
 
+  /** Paths that were skipped. */
+  skippedFiles(): ReadonlySet<string> {
+    return new Set([...this.skipped, ...this.minor].map(({ file }) => file));
+  }
+
+  /** The commonest reasons with their counts, for a message. */
+  reasonsInWords(): string {
+    const reasons = grouped([...this.skipped, ...this.minor], () => null).slice(0, 5);
+    return reasons.map(({ reason, count }) => `${count} (${reason})`).join(', ') || 'nothing';
+  }
+
   report(items: readonly ManifestItem[], error: Problem | null): DatasetReport {
     const duplicates = duplicatesOf(items);
     const sizes = sizesOf(items);
+    const skipped = [...this.skipped, ...this.minor];
     return {
       images: items.length,
       counts: countsOf(items),
-      skipped: this.skipped,
-      skipped_total: this.skippedTotal,
+      skipped: skipped.slice(0, skippedListedMax),
+      skipped_total: skipped.length,
+      skipped_reasons: reasonsOf(skipped),
+      used_tables: this.tables,
+      turned: items.filter(({ orientation }) => orientation > 1).length,
       duplicates: duplicates.slice(0, listedMax).map((group) => ({
         files: group.slice(0, 20).map((item) => item.file),
         labels: [...new Set(group.map((item) => item.label))].slice(0, 20),
@@ -46,6 +72,33 @@ export class Findings {
       created_at: new Date().toISOString(),
     };
   }
+}
+
+/** Counts per reason and folder; where those are too many, per reason; and then of the rest together. */
+function reasonsOf(skipped: readonly Skipped[]): DatasetReport['skipped_reasons'] {
+  const groups = grouped(skipped, ({ file }) => file.split('/').slice(0, -1).join('/'));
+  if (groups.length <= reasonsMax) return groups;
+  const reasons = grouped(skipped, () => null);
+  const others = reasons.splice(reasonsMax - 1);
+  const count = others.reduce((sum, group) => sum + group.count, 0);
+  return others.length > 0
+    ? [...reasons, { reason: 'other reasons', folder: null, count }]
+    : reasons;
+}
+
+function grouped(
+  skipped: readonly Skipped[],
+  folderOf: (skipped: Skipped) => string | null,
+): DatasetReport['skipped_reasons'] {
+  const groups = new Map<string, DatasetReport['skipped_reasons'][number]>();
+  for (const one of skipped) {
+    const folder = folderOf(one);
+    const key = JSON.stringify([one.reason, folder]);
+    const group = groups.get(key) ?? { reason: one.reason, folder, count: 0 };
+    group.count++;
+    groups.set(key, group);
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count);
 }
 
 function countsOf(items: readonly ManifestItem[]): SplitCounts {

@@ -13,8 +13,9 @@ const imageBytesMax = 64 * 2 ** 20;
 const decodingMax = 4;
 const writeBytes = 2 ** 20;
 
-type Checked = { file: LabelledFile; bytes: Buffer } & (
-  | { w: number; h: number; turned: boolean; sha256: string }
+/** `files`: all names that mean these bytes. */
+type Checked = { files: LabelledFile[]; bytes: Buffer } & (
+  | { w: number; h: number; orientation: number; sha256: string }
   | { reason: string }
 );
 
@@ -24,6 +25,7 @@ export async function packImages(
   {
     archivePath,
     format,
+    links,
     imagesPath,
     findings,
     items,
@@ -32,6 +34,8 @@ export async function packImages(
   }: {
     archivePath: string;
     format: ArchiveFormat;
+    /** The entry that holds the bytes of a hard link, by the link's index. */
+    links: ReadonlyMap<number, number>;
     imagesPath: string;
     findings: Findings;
     items: ManifestItem[];
@@ -39,37 +43,41 @@ export async function packImages(
     limits?: ArchiveLimits;
   },
 ): Promise<void> {
-  const byIndex = new Map(wanted.map((file) => [file.index, file]));
+  const byIndex = new Map<number, LabelledFile[]>();
+  for (const file of wanted) {
+    const index = links.get(file.index) ?? file.index;
+    byIndex.set(index, [...(byIndex.get(index) ?? []), file]);
+  }
   const output = new Appender(await open(imagesPath, 'w'));
   const checking: Promise<Checked>[] = [];
-  let turned = 0;
   const settleOldest = async () => {
     const checked = await checking.shift();
     if (!checked) return;
-    const { file, bytes } = checked;
-    if ('reason' in checked) return findings.skip(file.path, checked.reason);
-    if (checked.turned) turned++;
-    items.push({
-      file: file.path,
-      label: file.label,
-      split: file.split,
+    const { files, bytes } = checked;
+    if ('reason' in checked) {
+      for (const { path } of files) findings.skip(path, checked.reason);
+      return;
+    }
+    const stored = {
       offset: await output.append(bytes),
       length: bytes.length,
       width: checked.w,
       height: checked.h,
+      orientation: checked.orientation,
       sha256: checked.sha256,
-    });
+    };
+    for (const { path, label, split } of files) items.push({ file: path, label, split, ...stored });
   };
   try {
     for await (const entry of archiveEntries(archivePath, format, limits)) {
       signal?.throwIfAborted();
-      const file = byIndex.get(entry.index);
-      if (!file) continue;
+      const files = byIndex.get(entry.index);
+      if (!files) continue;
       if (entry.bytes > imageBytesMax) {
-        findings.skip(file.path, `over ${imageBytesMax} bytes`);
+        for (const { path } of files) findings.skip(path, `over ${imageBytesMax} bytes`);
         continue;
       }
-      checking.push(check(file, await entry.read()));
+      checking.push(check(files, await entry.read()));
       if (checking.length >= decodingMax) await settleOldest();
     }
     while (checking.length > 0) await settleOldest();
@@ -78,22 +86,23 @@ export async function packImages(
     await Promise.allSettled(checking);
     await output.close();
   }
+  const turned = items.filter(({ orientation }) => orientation > 1).length;
   if (turned > 0) {
     findings.warn(
-      `${turned} images carry an EXIF orientation, which is not applied (as in fastai): turn them before the upload if that matters`,
+      `${turned} images carry an EXIF orientation, which is not applied unless a job says data.exif_orientation: "apply" (fastai ignores it)`,
     );
   }
 }
 
-async function check(file: LabelledFile, bytes: Buffer): Promise<Checked> {
+async function check(files: LabelledFile[], bytes: Buffer): Promise<Checked> {
   try {
     const { w, h } = await decodeImage(bytes);
-    const turned = (await exifOrientation(bytes)) > 1;
+    const orientation = await exifOrientation(bytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { file, bytes, w, h, turned, sha256 };
+    return { files, bytes, w, h, orientation, sha256 };
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error;
-    return { file, bytes, reason: error.message };
+    return { files, bytes, reason: error.message };
   }
 }
 

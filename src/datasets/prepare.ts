@@ -13,18 +13,15 @@ import {
   nothingSaid,
 } from '../domain/dataset.ts';
 import { Problem, problem } from '../domain/problem.ts';
-import { isImageName } from '../vision/image-format.ts';
-import { archiveEntries } from './archive/archive.ts';
+import { accountFor, warnOfEmptyFolders } from './account.ts';
 import { type ArchiveLimits, archiveLimits } from './archive/limits.ts';
 import { Findings } from './findings.ts';
-import { isTableName } from './labelling/csv.ts';
+import { readNames, refuseNested } from './first-reading.ts';
 import { type LabelledFile, type Labelling, type NamedFile, some } from './labelling/files.ts';
 import { labelFiles } from './labelling/labelling.ts';
 import { packImages } from './prepare-images.ts';
 
 const classesMax = 10_000;
-const csvBytesMax = 64 * 2 ** 20;
-const csvFilesMax = 100;
 
 export type PrepareOptions = {
   archivePath: string;
@@ -55,11 +52,20 @@ export async function prepareDataset(options: PrepareOptions): Promise<PreparedD
   const findings = new Findings();
   const items: ManifestItem[] = [];
   try {
-    const files = await namesOf(options, findings);
-    const wanted = choose(labelFiles(files, options.labels ?? nothingSaid), findings);
+    const { labels = nothingSaid, limits = archiveLimits } = options;
+    const { csv, encoding } = labels;
+    const { files, folders, links } = await readNames(
+      { ...options, csv, encoding, limits },
+      findings,
+    );
+    refuseNested(files);
+    const wanted = choose(labelFiles(files, labels), files, findings);
     await mkdir(options.workDir, { recursive: true });
     const imagesPath = join(options.workDir, 'images.bin');
-    await packImages(wanted, { ...options, imagesPath, findings, items });
+    await packImages(wanted, { ...options, links, imagesPath, findings, items });
+    const usable = new Set(items.map(({ file }) => file));
+    const undecodable = new Set(wanted.map(({ path }) => path).filter((path) => !usable.has(path)));
+    warnOfEmptyFolders({ folders, files, undecodable }, findings);
     items.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
     const classes = classesOf(wanted);
     checkClasses(classes, wanted, items, findings);
@@ -76,52 +82,19 @@ export async function prepareDataset(options: PrepareOptions): Promise<PreparedD
   }
 }
 
-/** The files that may matter, with the text of each labels.csv. */
-async function namesOf(options: PrepareOptions, findings: Findings): Promise<NamedFile[]> {
-  const { archivePath, format, limits = archiveLimits, signal } = options;
-  const seen = new Set<string>();
-  const folded = new Set<string>();
-  const files: NamedFile[] = [];
-  let collisions = 0;
-  let csvFiles = 0;
-  for await (const entry of archiveEntries(archivePath, format, limits)) {
-    signal?.throwIfAborted();
-    const { index, path } = entry;
-    if (isSystemFile(path)) continue;
-    if (entry.kind === 'other') findings.skip(path, 'a link or device, which is not followed');
-    else if (seen.has(path))
-      findings.skip(path, 'the archive holds this name twice; the first is kept');
-    else if (/(^|\/)\./.test(path)) findings.skip(path, 'hidden: its name begins with a dot');
-    else {
-      const lower = path.toLowerCase();
-      if (folded.has(lower)) collisions++;
-      seen.add(path);
-      folded.add(lower);
-      const isCsv = isTableName(path) && csvFiles < csvFilesMax;
-      if (!isCsv) files.push({ index, path, isImage: isImageName(path) });
-      else if (entry.bytes > csvBytesMax) {
-        throw problem('labels_invalid', `${JSON.stringify(path)} is over ${csvBytesMax} bytes`);
-      } else {
-        csvFiles++;
-        files.push({ index, path, isImage: false, text: (await entry.read()).toString('utf8') });
-      }
-    }
-  }
-  if (collisions > 0) findings.warn(`${collisions} names differ from another only by case`);
-  return files;
-}
-
-/** What the tools of macOS and Windows leave in archives. */
-function isSystemFile(path: string): boolean {
-  return /(^|\/)(__MACOSX\/|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)/i.test(path);
-}
-
 /** Drops validation images whose label no training image has, as fastai does. */
-function choose(labelling: Labelling, findings: Findings): LabelledFile[] {
+function choose(
+  labelling: Labelling,
+  files: readonly NamedFile[],
+  findings: Findings,
+): LabelledFile[] {
   for (const { file, reason } of labelling.skipped) findings.skip(file, reason);
+  for (const path of labelling.tables ?? []) findings.useTable(path);
+  accountFor(files, labelling, findings);
   for (const warning of labelling.warnings) findings.warn(warning);
   const known = new Set(labelling.files.filter(isTraining).map((file) => file.label));
   const unseen = labelling.files.filter((file) => !known.has(file.label));
+  for (const { path } of unseen) findings.skip(path, 'no training image has its label');
   if (unseen.length > 0) {
     findings.warn(
       `${unseen.length} validation images are dropped, no training image has their label: ${some([...new Set(unseen.map((file) => file.label))])}`,
@@ -131,7 +104,7 @@ function choose(labelling: Labelling, findings: Findings): LabelledFile[] {
 }
 
 function isTraining(file: { split: ManifestItem['split'] }): boolean {
-  return file.split !== 'valid';
+  return file.split === null || file.split === 'train';
 }
 
 /** Sorted as Python sorts strings: by code point, upper case before lower. */
@@ -148,6 +121,9 @@ function checkClasses(
 ): void {
   const lost = (files: readonly LabelledFile[]) =>
     findings.skippedAmong(new Set(files.map((file) => file.path)));
+  if (wanted.length === 0) {
+    throw problem('dataset_empty', `No image has a label. Left out: ${findings.reasonsInWords()}`);
+  }
   if (items.length === 0) {
     throw problem(
       'dataset_empty',

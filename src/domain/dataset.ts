@@ -51,6 +51,8 @@ export const ManifestItem = z.object({
   length: z.int(),
   width: z.int(),
   height: z.int(),
+  /** EXIF's, 1 to 8: how the stored pixels would have to be turned; 5 to 8 swap width and height. */
+  orientation: z.int().min(1).max(8).default(1),
   sha256: z.string(),
 });
 export type ManifestItem = z.infer<typeof ManifestItem>;
@@ -76,8 +78,17 @@ export type SplitCounts = z.infer<typeof SplitCounts>;
 export const DatasetReport = z.object({
   images: z.int(),
   counts: SplitCounts,
+  /** Files that are no image of the set, at most 1,000 of them; `skipped_reasons` counts them all. */
   skipped: z.array(z.object({ file: z.string(), reason: z.string() })),
   skipped_total: z.int(),
+  /** How many are skipped in each folder ('' is the top) and why; `folder` is null where there are too many. */
+  skipped_reasons: z
+    .array(z.object({ reason: z.string(), folder: z.string().nullable(), count: z.int() }))
+    .default([]),
+  /** The tables that labels were read from. */
+  used_tables: z.array(z.string()).default([]),
+  /** Images whose EXIF orientation says that they are to be turned. */
+  turned: z.int().default(0),
   duplicates: z.array(z.object({ files: z.array(z.string()), labels: z.array(z.string()) })),
   duplicates_total: z.int(),
   warnings: z.array(z.string()),

@@ -76,6 +76,11 @@ const problemCodes = {
     'Remove the entries named in `detail`.',
   ],
   archive_limit: [422, 'The archive is over a limit', 'The limit is named in `detail`.'],
+  encoding_unknown: [
+    422,
+    'The encoding of a name or a table is not known',
+    'Say it: ?encoding=shift_jis, for example; or use UTF-8.',
+  ],
   labels_invalid: [422, 'labels.csv could not be read', 'Mend the line named in `detail`.'],
   sizes_differ: [422, 'The images have different sizes', 'Set `data.size`, 224 for example.'],
   batch_too_large: [

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { decodeSmallPng } from './decode-png.ts';
 import type { DecodedImage } from './decoded-image.ts';
-import { imageFormat } from './image-format.ts';
+import { foreignFormat, imageFormat } from './image-format.ts';
 
 /** Why bytes are no image that can be used; for the report. */
 export class Undecodable extends Error {}
@@ -22,7 +22,7 @@ export async function decodeImage(bytes: Buffer): Promise<DecodedImage> {
   if (bytes.length === 0) throw new Undecodable('the file is empty');
   const small = decodeSmallPng(bytes);
   if (small) return small;
-  if (imageFormat(bytes) === null) throw new Undecodable(`not an image: ${understood}`);
+  if (imageFormat(bytes) === null) throw new Undecodable(whyForeign(bytes));
   try {
     const { data, info } = await sharp(bytes, {
       limitInputPixels: pixelsMax,
@@ -38,6 +38,12 @@ export async function decodeImage(bytes: Buffer): Promise<DecodedImage> {
   } catch (error) {
     throw new Undecodable(reasonOf(error), { cause: error });
   }
+}
+
+function whyForeign(bytes: Buffer): string {
+  const format = foreignFormat(bytes);
+  if (format === null) return `not an image: ${understood}`;
+  return `${format} is not read here: convert it to JPEG or PNG, for example by \`magick mogrify -format jpg\``;
 }
 
 /** EXIF orientation, 1 where there is none. */

@@ -122,14 +122,18 @@ test('an image that cannot be decoded is skipped with its reason, the rest is ke
   assert.equal(manifest.items.length, 2);
   const reasons = Object.fromEntries(report.skipped.map(({ file, reason }) => [file, reason]));
   assert.deepEqual(Object.keys(reasons).sort(), [
+    '__MACOSX/dog/._2.png',
     'dog/.hidden.png',
     'dog/cut.png',
     'dog/empty.jpg',
+    'dog/notes.txt',
     'dog/text.jpg',
   ]);
+  assert.match(reasons['__MACOSX/dog/._2.png'] ?? '', /macOS/);
+  assert.match(reasons['dog/notes.txt'] ?? '', /not an image \(\.txt\)/);
   assert.equal(reasons['dog/empty.jpg'], 'the file is empty');
   assert.match(reasons['dog/text.jpg'] ?? '', /not an image/);
-  assert.equal(report.skipped_total, 4);
+  assert.equal(report.skipped_total, 6);
 });
 
 test('duplicates, leaks between train and valid, and torn labels are reported', async () => {
@@ -208,5 +212,7 @@ test('MNIST_SAMPLE becomes 12,396 training and 2,038 validation images', {
     unsplit: {},
   });
   assert.deepEqual(report.sizes, [[28, 28, 14434]]);
-  assert.equal(report.skipped_total, 0);
+  assert.deepEqual(report.skipped, [
+    { file: 'mnist_sample/labels.csv', reason: 'a table that no label is read from' },
+  ]);
 });

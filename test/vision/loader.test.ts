@@ -38,6 +38,7 @@ async function dataset(size = (_: number) => ({ w: 8, h: 8 })) {
       length: bytes.length,
       width: w,
       height: h,
+      orientation: 1,
       sha256: '',
     });
     offset += bytes.length;

@@ -4,28 +4,21 @@
 import { stat } from 'node:fs/promises';
 import type { ArchiveFormat } from '../../domain/archive-format.ts';
 import { Problem, problem } from '../../domain/problem.ts';
+import { showBytes } from '../text.ts';
 import { type ArchiveLimits, ArchiveMeter, archiveLimits } from './limits.ts';
-import { safePath } from './path.ts';
 import type { RawEntry } from './raw-entry.ts';
 import { tarEntries } from './tar.ts';
 import { zipEntries } from './zip.ts';
 
-/** A file in an archive; `index` is its place among all entries. */
-export type ArchiveEntry = Omit<RawEntry, 'name' | 'kind'> & {
-  index: number;
-  path: string;
-  kind: 'file' | 'other';
-};
-
 /**
- * The files of an archive in its own order.
- * @throws Problem `archive_broken`, `archive_encrypted`, `archive_unsafe`, `archive_limit`
+ * All entries of an archive in its own order, their names as bytes.
+ * @throws Problem `archive_broken`, `archive_encrypted`, `archive_limit`
  */
 export async function* archiveEntries(
   archivePath: string,
   format: ArchiveFormat,
   limits: ArchiveLimits = archiveLimits,
-): AsyncGenerator<ArchiveEntry> {
+): AsyncGenerator<RawEntry> {
   const packedBytes = (await stat(archivePath)).size;
   const meter = new ArchiveMeter(packedBytes, limits);
   const entries =
@@ -34,11 +27,17 @@ export async function* archiveEntries(
       : tarEntries(archivePath, format === 'tgz', meter);
   let index = -1;
   try {
-    for await (const { name, kind, ...entry } of entries) {
+    for await (const entry of entries) {
       index++;
       meter.entry();
-      const path = safePath(name, limits);
-      if (kind !== 'folder' && path !== '') yield { ...entry, index, path, kind };
+      const { bytes } = entry.name;
+      if (bytes.length > limits.pathBytesMax) {
+        throw problem(
+          'archive_limit',
+          `A path is over ${limits.pathBytesMax} bytes: ${showBytes(bytes.subarray(0, 100))}...`,
+        );
+      }
+      yield { ...entry, index };
     }
   } catch (error) {
     throw asProblem(error, format);

@@ -27,7 +27,12 @@ export function labelByTables(
 ): Labelling & { sure: boolean } {
   const names = new FileNames(files.filter((file) => file.text === undefined));
   const { readings, unused } = chosen(files, names, options);
-  const labelling: Labelling = { files: [], skipped: [], warnings: [] };
+  const labelling: Labelling = {
+    files: [],
+    skipped: [],
+    warnings: [],
+    tables: readings.map(({ table }) => table.path),
+  };
   const labels = new Map<string, LabelledFile>();
   for (const reading of readings) readRows(reading, readings, labels, labelling);
   labelling.files.push(...labels.values());
@@ -73,12 +78,13 @@ function chosen(files: readonly NamedFile[], names: FileNames, options: LabelOpt
   const unused: { path: string; why: string }[] = [];
   const failures: { path: string; error: Problem }[] = [];
   const readings: Reading[] = [];
-  for (const { path, text = '' } of wanted) {
+  for (const { path, text = '', unreadable } of wanted) {
     if (asked === null && /submission/i.test(path)) {
       unused.push({ path, why: 'it is named as a submission, whose labels are examples' });
       continue;
     }
     try {
+      if (unreadable) throw unreadable;
       readings.push(readingOf(readTable(path, text), names, options));
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

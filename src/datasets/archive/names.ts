@@ -1,0 +1,90 @@
+// What the entries of an archive are called. Names are decoded over all entries together: one encoding for all
+// that do not say theirs, and a `\` separates folders only where no name has a `/`.
+
+import { problem } from '../../domain/problem.ts';
+import { decodedAs } from '../encodings.ts';
+import { guessEncoding } from '../guess-encoding.ts';
+import { hasLostLetters, isDoubtful, showBytes, wordsOf } from '../text.ts';
+import type { ArchiveLimits } from './limits.ts';
+import { safePath } from './path.ts';
+import type { RawName } from './raw-entry.ts';
+
+const wayOut =
+  'Say it: ?encoding=shift_jis, gbk, euc-kr or cp437, for example; or pack the archive again with names in UTF-8.';
+
+/**
+ * The path of each name, in their order; '' for the top folder itself.
+ * @throws Problem `encoding_unknown`, `archive_unsafe`, `archive_limit`
+ */
+export function pathsOf(
+  names: readonly RawName[],
+  { encoding, limits }: { encoding: string | null; limits: ArchiveLimits },
+): { paths: string[]; warnings: string[] } {
+  const warnings: string[] = [];
+  const used = encodingOf(names, encoding, warnings);
+  const texts = names.map((name) => textOf(name, used));
+  const backslashSeparates = !texts.some((text) => text.includes('/'));
+  const literal = backslashSeparates ? [] : texts.filter((text) => text.includes('\\'));
+  if (literal.length > 0) {
+    warnings.push(
+      `${literal.length} names hold a \\, such as ${JSON.stringify(literal[0])}: it separates no folders, since other names have a /`,
+    );
+  }
+  const paths = texts.map((text) => safePath(text, { backslashSeparates, limits }));
+  return { paths, warnings };
+}
+
+/** The encoding of the names that do not say theirs. */
+function encodingOf(names: readonly RawName[], asked: string | null, warnings: string[]): string {
+  const unsaid = names.filter(({ said }) => said === null).map(({ bytes }) => bytes);
+  const words = wordsOf(Buffer.concat(unsaid.flatMap((bytes) => [bytes, Buffer.from('\n')])));
+  if (words.length === 0) return 'utf-8';
+  const joined = Buffer.concat(words);
+  const utf8 = unsaid.every((bytes) => decodedAs('utf-8', bytes) !== null)
+    ? decodedAs('utf-8', joined)
+    : null;
+  const doubtful = utf8 !== null && isDoubtful(joined, utf8);
+  if (asked !== null && (utf8 === null || doubtful)) return asked;
+  const example = unsaid.find((bytes) => bytes.some((byte) => byte >= 0x80)) ?? Buffer.alloc(0);
+  if (utf8 !== null) {
+    if (doubtful) {
+      warnings.push(
+        `names that do not say their encoding, such as ${showBytes(example)}, are read as UTF-8 for the little that they show: say encoding=... if they are wrong`,
+      );
+    }
+    return 'utf-8';
+  }
+  const guess = guessEncoding(words);
+  if (guess === null) {
+    throw problem(
+      'encoding_unknown',
+      `The name of the entry ${showBytes(example)} is not UTF-8, and the encoding of the names cannot be told for sure`,
+      { hint: wayOut },
+    );
+  }
+  warnings.push(
+    `names that are not UTF-8 are read as ${guess}, a guess by all of them together, such as ${JSON.stringify(decodedAs(guess, example))}: say encoding=... if they are wrong`,
+  );
+  return guess;
+}
+
+function textOf({ bytes, said }: RawName, encoding: string): string {
+  const text = said ?? decodedAs(encoding, bytes);
+  if (text === null) {
+    throw problem(
+      'encoding_unknown',
+      `The name of the entry ${showBytes(bytes)} is not ${encoding}`,
+      {
+        hint: wayOut,
+      },
+    );
+  }
+  if (hasLostLetters(text)) {
+    throw problem(
+      'encoding_unknown',
+      `The name of the entry ${JSON.stringify(text)} holds U+FFFD: letters of it were lost before it came here`,
+      { hint: 'Rename the file, or pack the archive again from the original names.' },
+    );
+  }
+  return text;
+}
