@@ -44,6 +44,7 @@ export async function readNames(
     limits,
     encoding,
     csv,
+    namesAreLabels,
     signal,
   }: {
     archivePath: string;
@@ -52,6 +53,7 @@ export async function readNames(
     encoding: string | null;
     /** The end of the path of a table that the uploader names. */
     csv: string | null;
+    namesAreLabels: boolean;
     signal?: AbortSignal;
   },
   findings: Findings,
@@ -76,7 +78,7 @@ export async function readNames(
     names.push(entry.name);
     seen.push({ index, kind, target, isImage, table });
   }
-  const { paths, warnings } = pathsOf(names, { encoding, limits });
+  const { paths, warnings } = pathsOf(names, { encoding, namesAreLabels, limits });
   for (const warning of warnings) findings.warn(warning);
   return sorted(seen, names, paths, { encoding, findings });
 }

@@ -12,6 +12,7 @@ const imageBytesMax = 64 * 2 ** 20;
 /** Images that decode at the same time. */
 const decodingMax = 4;
 const writeBytes = 2 ** 20;
+const reasonsShownMax = 5;
 
 /** `files`: all names that mean these bytes. */
 type Checked = { files: LabelledFile[]; bytes: Buffer } & (
@@ -50,12 +51,17 @@ export async function packImages(
   }
   const output = new Appender(await open(imagesPath, 'w'));
   const checking: Promise<Checked>[] = [];
+  const refused = new Map<string, number>();
+  const refuse = (files: readonly LabelledFile[], reason: string) => {
+    for (const { path } of files) findings.skip(path, reason);
+    refused.set(reason, (refused.get(reason) ?? 0) + files.length);
+  };
   const settleOldest = async () => {
     const checked = await checking.shift();
     if (!checked) return;
     const { files, bytes } = checked;
     if ('reason' in checked) {
-      for (const { path } of files) findings.skip(path, checked.reason);
+      refuse(files, checked.reason);
       return;
     }
     const stored = {
@@ -74,7 +80,7 @@ export async function packImages(
       const files = byIndex.get(entry.index);
       if (!files) continue;
       if (entry.bytes > imageBytesMax) {
-        for (const { path } of files) findings.skip(path, `over ${imageBytesMax} bytes`);
+        refuse(files, `over ${imageBytesMax} bytes`);
         continue;
       }
       checking.push(check(files, await entry.read()));
@@ -85,6 +91,14 @@ export async function packImages(
   } finally {
     await Promise.allSettled(checking);
     await output.close();
+  }
+  const reasons = [...refused].map(([reason, count]) => `${reason} (${count})`);
+  if (reasons.length > 0) {
+    const count = [...refused.values()].reduce((sum, some) => sum + some, 0);
+    const shown = reasons.slice(0, reasonsShownMax).join('; ');
+    findings.warn(
+      `${count} images cannot be used: ${shown}${reasons.length > reasonsShownMax ? '; ...' : ''}`,
+    );
   }
   const turned = items.filter(({ orientation }) => orientation > 1).length;
   if (turned > 0) {

@@ -54,8 +54,9 @@ export async function prepareDataset(options: PrepareOptions): Promise<PreparedD
   try {
     const { labels = nothingSaid, limits = archiveLimits } = options;
     const { csv, encoding } = labels;
+    const namesAreLabels = labels.layout === 'name_re';
     const { files, folders, links } = await readNames(
-      { ...options, csv, encoding, limits },
+      { ...options, csv, encoding, namesAreLabels, limits },
       findings,
     );
     refuseNested(files);

@@ -26,6 +26,8 @@ const trainTest = { unsplit: { glioma: 10, notumor: 10 }, test: { glioma: 4, not
 const toTrain = { glioma: 10, notumor: 10 };
 const two = { train: { a: 8, b: 8 }, valid: { a: 4, b: 4 } };
 const noValid = /no validation images/;
+const notTold = { code: 'encoding_unknown', words: /is not UTF-8.*\?encoding=shift_jis/ };
+const shiftJis = { query: '&encoding=shift_jis' };
 
 const expected: Record<string, Expected | Expected[]> = {
   '01-test-folder-as-class/train_classes_test_flat.zip': {
@@ -59,6 +61,41 @@ const expected: Record<string, Expected | Expected[]> = {
     warn: /4 images are not in labels.csv/,
   },
   '04-csv-ids-without-extension/no_test_folder.zip': { unsplit: { boston_bull: 8, dingo: 8 } },
+  '05-zip-shift-jis-names/cp932_class_ends_in_5c.zip': [
+    notTold,
+    { ...shiftJis, unsplit: { 性能: 6, 機能: 6 } },
+  ],
+  '05-zip-shift-jis-names/cp932_plain.zip': [
+    notTold,
+    { ...shiftJis, unsplit: { 犬: 6, 猫: 6, 鳥: 6 } },
+  ],
+  '05-zip-shift-jis-names/cp932_with_5c.zip': [
+    notTold,
+    {
+      ...shiftJis,
+      train: { ソファ: 6, 猫: 6, 表札: 6 },
+      valid: { ソファ: 2, 猫: 2, 表札: 2 },
+    },
+  ],
+  '05-zip-shift-jis-names/files_with_5c.zip': [
+    { unsplit: { cat: 8, dog: 8 }, warn: /%XX/ },
+    { ...shiftJis, unsplit: { cat: 8, dog: 8 } },
+  ],
+  '05-zip-shift-jis-names/files_with_5c_split.zip': {
+    train: { cat: 8, dog: 8 },
+    valid: { cat: 4, dog: 4 },
+  },
+  '07-csv-encodings/cp1252.zip': {
+    unsplit: { Äpfel: 5, Öpfel: 5, Üpfel: 5 },
+    warn: /read as windows-1252, a guess/,
+  },
+  '07-csv-encodings/gbk.zip': [
+    notTold,
+    { query: '&encoding=gbk', unsplit: { 猫: 5, 犬: 5, 鸟: 5 } },
+  ],
+  '07-csv-encodings/shift_jis.zip': [notTold, { ...shiftJis, unsplit: { 猫: 5, 犬: 5, 鳥: 5 } }],
+  '07-csv-encodings/utf16_comma.zip': { unsplit: { 猫: 5, 犬: 5, 鳥: 5 } },
+  '07-csv-encodings/utf16_excel.zip': { unsplit: { 猫: 5, 犬: 5, 鳥: 5 } },
   '08-csv-semicolon-tab/Labels_variants.zip': { unsplit: cats },
   '08-csv-semicolon-tab/excel_sep_line.zip': { unsplit: cats },
   '08-csv-semicolon-tab/ragged_trailing_commas.zip': { unsplit: cats },
@@ -73,6 +110,7 @@ const expected: Record<string, Expected | Expected[]> = {
   },
   '09-csv-index-or-swapped-columns/pandas_index.zip': { unsplit: cats },
   '09-csv-index-or-swapped-columns/swapped.zip': { unsplit: cats },
+  '11-bit-depths/depths.zip': { unsplit: { a: 7, b: 6 } },
   '12-classes-of-one-image/whales.zip': {
     unsplit: {
       new_whale: 12,
@@ -97,6 +135,18 @@ const expected: Record<string, Expected | Expected[]> = {
     code: 'labels_invalid',
     words: /line 14: "03.jpg" is "cat" here and "dog" above/,
   },
+  '16-class-vanishes/empty_class_folder.zip': {
+    train: cats,
+    valid: cats,
+    warn: /train\/bird\/ holds no image/,
+  },
+  '16-class-vanishes/no_extension_at_all.zip': { unsplit: cats },
+  '16-class-vanishes/one_class_has_no_extensions.zip': { unsplit: { ...cats, bird: 6 } },
+  '16-class-vanishes/scraped_suffixes.zip': { unsplit: { ...cats, bird: 7 } },
+  '18-nested-zip/competition.zip': {
+    code: 'dataset_empty',
+    words: /only archives: "train.zip", "test.zip" .*[Ss]end one of them.* or unpack them/,
+  },
   '21-sub-folders/class_first_split_second.zip': {
     train: cats,
     valid: { cat: 3, dog: 3 },
@@ -115,6 +165,11 @@ const expected: Record<string, Expected | Expected[]> = {
     train: { n01: 6, n02: 6 },
     valid: { n01: 3, n02: 3 },
   },
+  '22-heic-as-jpg/iphone.zip': {
+    unsplit: { a: 5, b: 5 },
+    skipped: 5,
+    warn: /5 images cannot be used: HEIC .* convert it to JPEG/,
+  },
   '25-roboflow-classes-csv/flat_split_with_labels_csv.zip': {
     train: { cat: 4, dog: 4 },
     valid: { cat: 2, dog: 2 },
@@ -131,6 +186,10 @@ const expected: Record<string, Expected | Expected[]> = {
   '26-class-absent-from-valid/rotations.zip': {
     train: { 0: 6, 90: 6, 180: 6, 270: 6 },
     valid: { 0: 3, 90: 3, 270: 3 },
+  },
+  '29-deflate64/method9.zip': {
+    code: 'archive_broken',
+    words: /method 9 \(Deflate64.*Pack it again with/,
   },
   '30-training-sets/emoji_classes.zip': { unsplit: { 犬: 8, '😀': 8, ﾈｺ: 8 } },
   '30-training-sets/flat.zip': {

@@ -18,10 +18,19 @@ const wayOut =
  */
 export function pathsOf(
   names: readonly RawName[],
-  { encoding, limits }: { encoding: string | null; limits: ArchiveLimits },
+  {
+    encoding,
+    namesAreLabels,
+    limits,
+  }: {
+    encoding: string | null;
+    /** Whether labels are read from the names of files, and not of folders alone. */
+    namesAreLabels: boolean;
+    limits: ArchiveLimits;
+  },
 ): { paths: string[]; warnings: string[] } {
   const warnings: string[] = [];
-  const used = encodingOf(names, encoding, warnings);
+  const used = encodingOf(names, { asked: encoding, namesAreLabels, warnings });
   const texts = names.map((name) => textOf(name, used));
   const backslashSeparates = !texts.some((text) => text.includes('/'));
   const literal = backslashSeparates ? [] : texts.filter((text) => text.includes('\\'));
@@ -34,8 +43,15 @@ export function pathsOf(
   return { paths, warnings };
 }
 
-/** The encoding of the names that do not say theirs. */
-function encodingOf(names: readonly RawName[], asked: string | null, warnings: string[]): string {
+/** The encoding of the names that do not say theirs; null where it is not known and does no harm. */
+function encodingOf(
+  names: readonly RawName[],
+  {
+    asked,
+    namesAreLabels,
+    warnings,
+  }: { asked: string | null; namesAreLabels: boolean; warnings: string[] },
+): string | null {
   const unsaid = names.filter(({ said }) => said === null).map(({ bytes }) => bytes);
   const words = wordsOf(Buffer.concat(unsaid.flatMap((bytes) => [bytes, Buffer.from('\n')])));
   if (words.length === 0) return 'utf-8';
@@ -55,6 +71,12 @@ function encodingOf(names: readonly RawName[], asked: string | null, warnings: s
     return 'utf-8';
   }
   const guess = guessEncoding(words);
+  if (guess === null && !namesAreLabels && unsaid.every(isPlainBelow)) {
+    warnings.push(
+      `the names of files, such as ${showBytes(example)}, are in an encoding that cannot be told: their bytes are shown as %XX, unless you say encoding=...`,
+    );
+    return null;
+  }
   if (guess === null) {
     throw problem(
       'encoding_unknown',
@@ -68,8 +90,25 @@ function encodingOf(names: readonly RawName[], asked: string | null, warnings: s
   return guess;
 }
 
-function textOf({ bytes, said }: RawName, encoding: string): string {
-  const text = said ?? decodedAs(encoding, bytes);
+/** Whether only the file's own name, and no folder's, holds other than ASCII. */
+function isPlainBelow(bytes: Buffer): boolean {
+  const file = bytes.lastIndexOf(0x2f) + 1;
+  return file > 0 ? bytes.subarray(0, file).every(isAscii) : bytes.every(isAscii);
+}
+
+function isAscii(byte: number): boolean {
+  return byte < 0x80;
+}
+
+/** A name whose encoding is not known: each byte that may be a part of a letter as %XX. */
+function escaped(bytes: Buffer): string {
+  if (bytes.every(isAscii)) return bytes.toString('latin1');
+  const hex = (letter: string) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`;
+  return bytes.toString('latin1').replace(/[%\\\x80-\xff]/g, hex);
+}
+
+function textOf({ bytes, said }: RawName, encoding: string | null): string {
+  const text = said ?? (encoding === null ? escaped(bytes) : decodedAs(encoding, bytes));
   if (text === null) {
     throw problem(
       'encoding_unknown',
