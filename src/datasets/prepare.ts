@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveFormat } from '../domain/archive-format.ts';
+import { byCodePoint } from '../domain/code-point-order.ts';
 import {
   type DatasetOptions,
   type DatasetReport,
@@ -67,7 +68,7 @@ export async function prepareDataset(options: PrepareOptions): Promise<PreparedD
     const usable = new Set(items.map(({ file }) => file));
     const undecodable = new Set(wanted.map(({ path }) => path).filter((path) => !usable.has(path)));
     warnOfEmptyFolders({ folders, files, undecodable }, findings);
-    items.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+    items.sort((a, b) => byCodePoint(a.file, b.file));
     const classes = classesOf(wanted);
     checkClasses(classes, wanted, items, findings);
     const manifest = {
@@ -108,10 +109,10 @@ function isTraining(file: { split: ManifestItem['split'] }): boolean {
   return file.split === null || file.split === 'train';
 }
 
-/** Sorted as Python sorts strings: by code point, upper case before lower. */
+/** Sorted by code point: upper case before lower. */
 function classesOf(files: readonly LabelledFile[]): string[] {
   const labels = new Set(files.filter(isTraining).map((file) => file.label));
-  return [...labels].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return [...labels].sort(byCodePoint);
 }
 
 function checkClasses(

@@ -1,9 +1,7 @@
-import type { Phase } from '../domain/phase.ts';
-import type { Spec } from '../domain/spec.ts';
+import type { DataOfPhase } from '../domain/phase-data.ts';
 import { createLoader, type Loader } from '../vision/loader.ts';
 import type { Run } from './run-state.ts';
 
-type Data = NonNullable<Extract<Phase, { data: unknown }>['data']>;
 export type PhaseLoaders = {
   train: Loader;
   valid: Loader | null;
@@ -12,14 +10,34 @@ export type PhaseLoaders = {
   tta: ((pass: number, scale: number) => Loader) | null;
 };
 
-/** The spec's data with what a phase and those before it changed. */
-export function phaseData({ data }: Spec, changes: readonly (Data | null)[]): Spec['data'] {
-  return Object.assign({ ...data }, ...changes.map(definedOf));
+/**
+ * The loaders of the phase at hand: the one place that opens and closes them. Phases of equal data share
+ * loaders, and with them the images that are decoded already.
+ */
+export function phaseLoaders(run: Run): {
+  of(data: DataOfPhase): PhaseLoaders;
+  close(): void;
+} {
+  let open: { key: string; loaders: PhaseLoaders } | null = null;
+  const close = () => {
+    open?.loaders.train.close();
+    open?.loaders.valid?.close();
+    open = null;
+  };
+  return {
+    of(data) {
+      const key = JSON.stringify(data);
+      if (open?.key === key) return open.loaders;
+      close();
+      const loaders = openLoaders(run, data);
+      open = { key, loaders };
+      return loaders;
+    },
+    close,
+  };
 }
 
-/** The loaders of a phase. */
-export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): PhaseLoaders {
-  const data = phaseData(run.spec, changes);
+function openLoaders(run: Run, data: DataOfPhase): PhaseLoaders {
   const common = {
     imagesPath: run.imagesPath,
     classes: run.classes,
@@ -48,17 +66,11 @@ export function phaseLoaders(run: Run, changes: readonly (Data | null)[]): Phase
     train: createLoader({
       ...common,
       items: run.train,
-      transforms: data.transforms,
+      transforms,
       train: true,
       shuffle: true,
       dropLast: true,
     }),
     valid: run.valid.length === 0 ? null : createLoader({ ...validation, transforms: null }),
   };
-}
-
-function definedOf(change: Data | null): Partial<Run['spec']['data']> {
-  return Object.fromEntries(
-    Object.entries(change ?? {}).filter(([, value]) => value !== undefined),
-  );
 }

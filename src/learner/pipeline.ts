@@ -1,8 +1,10 @@
 // A spec from its first batch to a finished model. The caller has started the engine; everything that comes
 // out goes to the Journal.
 
+import { byCodePoint } from '../domain/code-point-order.ts';
 import type { Manifest, ManifestItem } from '../domain/dataset.ts';
 import type { EngineInfo } from '../domain/event.ts';
+import type { DataOfPhase } from '../domain/phase-data.ts';
 import { problem } from '../domain/problem.ts';
 import type { Spec } from '../domain/spec.ts';
 import { createModel } from '../models/create-model.ts';
@@ -10,7 +12,6 @@ import { exportFiles } from '../models/export/export-files.ts';
 import { headDropouts } from '../models/head.ts';
 import { loadBody } from '../models/pretrained.ts';
 import { hasDiverged } from '../training/divergence.ts';
-import { expandPhases } from '../training/fine-tune.ts';
 import { interpret } from '../training/interpretation.ts';
 import { confusionMatrix } from '../training/metrics.ts';
 import { splitByRandPct } from '../training/split.ts';
@@ -21,7 +22,8 @@ import { historyCsv, newHistory } from './history.ts';
 import type { FinishedModel, Journal } from './journal.ts';
 import { Learner } from './learner.ts';
 import { lrFind } from './lr-find.ts';
-import { phaseData, phaseLoaders } from './phase-data.ts';
+import { phaseLoaders } from './phase-data.ts';
+import { planPhases } from './phase-plan.ts';
 import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
 import { ttaValidation } from './tta.ts';
 import { validate } from './validate.ts';
@@ -82,46 +84,31 @@ export async function runPipeline(
   if (input.checkpointPath) {
     Object.assign(run, await loadCheckpoint(learner, input.checkpointPath));
   }
+  const loaders = phaseLoaders(run);
   try {
-    const loaders = await runPhases(run);
+    await runPhases(run, loaders);
     return { outcome: 'finished', model: await finish(run, loaders, body) };
   } catch (error) {
     if (error instanceof Interrupted) return { outcome: 'interrupted' };
     throw error;
   } finally {
+    loaders.close();
     model.dispose();
   }
 }
 
-async function runPhases(run: Run) {
-  const phases = expandPhases(run.spec.phases);
-  let loaders = phaseLoaders(
-    run,
-    phases.slice(0, run.position.phase + 1).map((p) => p.data),
-  );
-  for (let index = run.position.phase; index < phases.length; index++) {
-    const phase = phases[index];
-    if (!phase) break;
-    if (phase.data && index > run.position.phase) {
-      loaders.train.close();
-      loaders.valid?.close();
-      loaders = phaseLoaders(
-        run,
-        phases.slice(0, index + 1).map((p) => p.data),
-      );
-    }
-    const fresh = index !== run.position.phase || run.position.step === 0;
-    if (index !== run.position.phase) run.position = phaseStart(index);
-    if (fresh) run.learner.applyFreeze(phase.freeze);
-    if (phase.type === 'lr_find') run.history.lrFinds.push(await lrFind(run, phase, loaders));
-    else await fit(run, phase, loaders);
-    if (index + 1 < phases.length) {
-      run.position = phaseStart(index + 1);
-      await saveCheckpoint(run);
-      if (run.signal.aborted) throw new Interrupted();
-    }
+async function runPhases(run: Run, loaders: ReturnType<typeof phaseLoaders>): Promise<void> {
+  const plans = planPhases(run.spec);
+  for (const { index, phase, data } of plans.slice(run.position.phase)) {
+    const own = loaders.of(data);
+    if (run.position.step === 0) run.learner.applyFreeze(phase.freeze);
+    if (phase.type === 'lr_find') run.history.lrFinds.push(await lrFind(run, phase, own));
+    else await fit(run, phase, own);
+    if (index + 1 === plans.length) return;
+    run.position = phaseStart(index + 1);
+    await saveCheckpoint(run);
+    if (run.signal.aborted) throw new Interrupted();
   }
-  return loaders;
 }
 
 async function finish(
@@ -130,11 +117,12 @@ async function finish(
   body: string,
 ): Promise<FinishedModel> {
   const { journal, spec, history, learner } = run;
-  const { train, valid } = loaders;
+  const data = lastData(spec);
+  const own = loaders.of(data);
   const json = (value: unknown) => Buffer.from(JSON.stringify(value));
   await journal.artifact('history.json', 'application/json', json(history));
   await journal.artifact('history.csv', 'text/csv', Buffer.from(historyCsv(history)));
-  const validation = valid ? await validate(run, valid) : null;
+  const validation = own.valid ? await validate(run, own.valid) : null;
   if (validation && hasDiverged(validation.loss, run.classes.length)) {
     throw diverged('validation', validation.loss, {
       ...run.position,
@@ -144,7 +132,7 @@ async function finish(
   if (validation) {
     const files = run.valid.map(({ file }) => file);
     const report = interpret(validation.logits, run.classes, files, spec.evaluation.top_losses);
-    const augmented = await ttaValidation(run, loaders, validation.logits);
+    const augmented = await ttaValidation(run, own, validation.logits);
     const tta = augmented && {
       beta: augmented.beta,
       scale: augmented.scale,
@@ -153,14 +141,10 @@ async function finish(
     };
     await journal.artifact('interpretation.json', 'application/json', json({ ...report, tta }));
   }
-  const data = phaseData(
-    spec,
-    expandPhases(spec.phases).map((phase) => phase.data),
-  );
   const files = exportFiles(learner.model, {
     arch: spec.arch,
     classes: run.classes,
-    size: train.imageSize,
+    size: own.train.imageSize,
     resize_method: data.resize_method,
     padding_mode: data.padding_mode,
     mean: run.normalize?.mean ?? [0, 0, 0],
@@ -169,12 +153,10 @@ async function finish(
   for await (const { name, contentType, bytes } of files) {
     await journal.modelFile(name, contentType, bytes);
   }
-  train.close();
-  valid?.close();
   const { lin_ftrs, concat_pool, bn_final } = spec.head;
   return {
     classes: run.classes,
-    size: train.imageSize,
+    size: own.train.imageSize,
     resizeMethod: data.resize_method,
     normalize: run.normalize,
     head: { lin_ftrs, ps: headDropouts(spec.head.ps, lin_ftrs.length), concat_pool, bn_final },
@@ -182,6 +164,11 @@ async function finish(
     metrics: validation ? { valid_loss: validation.loss, ...validation.metrics } : {},
     body,
   };
+}
+
+/** The data that a model is validated, and later used, with: the last phase's. */
+function lastData(spec: Spec): DataOfPhase {
+  return planPhases(spec).at(-1)?.data ?? spec.data;
 }
 
 /** The upload's own split, or a random one where valid_pct is given or the upload has none (fastai's 0.2). */
@@ -202,7 +189,7 @@ function splitItems(manifest: Manifest, spec: Spec) {
   const parts = splitByRandPct(items.length, pct, spec.seed);
   const train = pick(parts.train);
   // fastai's classes are the training set's; a validation image of another class is left out
-  const classes = [...new Set(train.map(({ label }) => label))].sort();
+  const classes = [...new Set(train.map(({ label }) => label))].sort(byCodePoint);
   if (classes.length < 2) {
     throw problem('dataset_one_class', `valid_pct ${pct} left ${classes.length} class to train on`);
   }
@@ -215,7 +202,8 @@ async function statistics(
   train: ManifestItem[],
   classes: string[],
 ): Promise<ChannelStats | null> {
-  const { normalize, ...data } = input.spec.data;
+  const { normalize } = input.spec.data;
+  const data = planPhases(input.spec)[0]?.data ?? input.spec.data;
   if (normalize === null) return null;
   if (typeof normalize === 'object') return normalize;
   if (normalize === 'imagenet') return imagenetStats;

@@ -4,7 +4,7 @@
 import type { EventBody, JobEvent } from '../../src/domain/event.ts';
 import type { JobProgress, JobState, JobStatus } from '../../src/domain/job.ts';
 import type { Spec } from '../../src/domain/spec.ts';
-import { expandPhases } from '../../src/training/fine-tune.ts';
+import { planPhases } from '../../src/learner/phase-plan.ts';
 
 /** A job nobody has worked on yet; event 1 is `queued`, which the API derives from job.json. */
 export function newStatus(createdAt: string): JobStatus {
@@ -52,11 +52,9 @@ export function endAttempt(status: JobStatus, end: string, time: string): JobSta
 /** Steps of each phase as it is run (a fine_tune is two), estimated before training says exactly. */
 export function plannedSteps(spec: Spec, trainImages: number): number[] {
   const perEpoch = (batchSize: number) => Math.max(1, Math.floor(trainImages / batchSize));
-  let batchSize = spec.data.batch_size;
-  return expandPhases(spec.phases).map((phase) => {
-    batchSize = phase.data?.batch_size ?? batchSize;
-    return phase.type === 'lr_find' ? phase.num_it : phase.epochs * perEpoch(batchSize);
-  });
+  return planPhases(spec).map(({ phase, data }) =>
+    phase.type === 'lr_find' ? phase.num_it : phase.epochs * perEpoch(data.batch_size),
+  );
 }
 
 /** What the fold needs to know of the job to say how far it is. */
