@@ -32,7 +32,7 @@ export async function tinySet({ train = 14, valid = 4 } = {}): Promise<TinySet> 
       .toBuffer();
     const split = i < train ? ('train' as const) : ('valid' as const);
     const label = i % 2 === 0 ? 'a' : 'b';
-    const place = { offset, length: bytes.length, width, height };
+    const place = { offset, length: bytes.length, width, height, orientation: 1 };
     items.push({ file: `${split}/${label}/${i}.png`, label, split, ...place, sha256: '' });
     chunks.push(bytes);
     offset += bytes.length;
