@@ -1,11 +1,16 @@
 // The API: parses, writes records, enqueues, reads records. It computes nothing and loads no engine.
 
-import { type FastifyInstance, fastify, LogController } from 'fastify';
+import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { ulid } from 'ulid';
 import { requireKey } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
-import { answerProblems } from './problems.ts';
+import { boundLeftovers } from './early-answer.ts';
+import { takeBodies } from './incoming.ts';
+import { jsonBytesMax, takeJson } from './json-body.ts';
+import { answerParserError, rememberAnswer } from './parser-errors.ts';
+import { patience as defaultPatience } from './patience.ts';
+import { answerBadUrl, answerProblems } from './problems.ts';
 import { datasetRoutes } from './routes/datasets.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobResultRoutes } from './routes/job-results.ts';
@@ -13,10 +18,9 @@ import { jobRoutes } from './routes/jobs.ts';
 import { modelRoutes } from './routes/models.ts';
 import { systemRoutes } from './routes/system.ts';
 
-const jsonBytesMax = 2 ** 20;
-
 /** The API, ready to listen or to be injected into. */
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
+  const patience = deps.patience ?? defaultPatience;
   const app = fastify({
     loggerInstance: deps.logger,
     logController: new LogController({
@@ -24,8 +28,15 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       requestIdLogLabel: 'requestId',
     }),
     bodyLimit: jsonBytesMax,
-    // a long upload is not a slow request; headers still have their time limit
+    // a long upload is not a slow request; heads have their time limit, bodies a pace (incoming.ts)
     requestTimeout: 0,
+    http: {
+      headersTimeout: patience.headersMs,
+      connectionsCheckingInterval: patience.headersMs / 4,
+    },
+    clientErrorHandler: answerParserError,
+    frameworkErrors: (error, request, reply) =>
+      answerBadUrl(error, request.id, reply as unknown as FastifyReply),
     genReqId: ({ headers }) => {
       const given = headers['x-request-id'];
       return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : `req_${ulid()}`;
@@ -35,6 +46,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.addHook('onRequest', async (request, reply) => {
+    rememberAnswer(request.raw, reply.raw);
     reply.header('x-request-id', request.id);
   });
   app.addHook('onResponse', async (request, reply) => {
@@ -44,7 +56,10 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
     const ms = Math.round(reply.elapsedTime);
     request.log[level]({ method, url, status: reply.statusCode, ms }, 'answered');
   });
-  answerProblems(app);
+  answerProblems(app, patience);
+  takeBodies(app, patience);
+  takeJson(app);
+  boundLeftovers(app, patience);
   await app.register(systemRoutes, deps);
   await app.register(
     async (v1) => {

@@ -3,6 +3,7 @@ import type { LiveEvents } from '../queue/live-events.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { Records } from '../store/records.ts';
 import type { OwnedKey } from './auth.ts';
+import type { Patience } from './patience.ts';
 
 /** What the routes are handed. */
 export type ApiDeps = {
@@ -13,4 +14,6 @@ export type ApiDeps = {
   maxUploadBytes: number;
   codeVersion: string;
   logger: Logger;
+  /** How long slow clients are waited for; unset: the default. */
+  patience?: Patience;
 };

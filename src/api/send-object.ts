@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { StoredFile } from '../domain/model.ts';
 import { problem } from '../domain/problem.ts';
@@ -18,17 +18,17 @@ export async function sendObject(
   if (range === 'unsatisfiable') {
     return reply.code(416).header('content-range', `bytes */${file.bytes}`).send();
   }
-  const body = await open(range ?? undefined);
+  // HEAD asks for what is said of the file: nothing is opened that nobody would read
+  const body = request.method === 'HEAD' ? Readable.from([]) : await open(range ?? undefined);
   if (body === null) throw problem('not_found', `${file.name} is gone from the store`);
-  reply.type(file.content_type);
-  if (!range) return reply.header('content-length', file.bytes).send(body);
-  return reply
-    .code(206)
-    .headers({
+  reply.type(file.content_type).header('content-length', file.bytes);
+  if (range) {
+    reply.code(206).headers({
       'content-range': `bytes ${range.start}-${range.end - 1}/${file.bytes}`,
       'content-length': range.end - range.start,
-    })
-    .send(body);
+    });
+  }
+  return reply.send(body);
 }
 
 /** One range of bytes as RFC 9110 has it; several, or a broken header, get the whole. */

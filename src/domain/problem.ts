@@ -16,6 +16,17 @@ const problemCodes = {
     'Read the state first; it is named in `detail`.',
   ],
   upload_too_large: [413, 'The upload is over the limit', 'Raise MAX_UPLOAD_BYTES or send less.'],
+  body_too_large: [
+    413,
+    'The JSON body is over the limit',
+    'A spec is some thousand bytes; files go to POST /v1/datasets.',
+  ],
+  headers_too_large: [431, 'The head of the request is too large', 'Send fewer, shorter headers.'],
+  request_timeout: [
+    408,
+    'The request did not come in time',
+    'Send it again, without long pauses in between.',
+  ],
   unsupported_media_type: [
     415,
     'This content type is not understood here',
@@ -23,11 +34,7 @@ const problemCodes = {
   ],
   invalid_request: [400, 'The request could not be read', 'See `detail`.'],
   invalid_spec: [422, 'The spec is not valid', 'Mend each field that `errors` names.'],
-  invalid_query: [
-    422,
-    'A query parameter is not valid',
-    'Mend each parameter that `errors` names.',
-  ],
+  invalid_query: [422, 'A parameter is not valid', 'Mend each parameter that `errors` names.'],
   dataset_unknown: [422, 'The spec names a data set that does not exist', 'Upload it first.'],
   dataset_failed: [
     422,

@@ -161,9 +161,10 @@ export function parseSpec(body: unknown): Spec {
   const result = Spec.safeParse(body, { reportInput: true });
   if (result.success) return result.data;
   const errors = fieldErrors(result.error);
+  const named = errors.slice(0, 20).map(({ path }) => path || '(body)');
   throw problem(
     'invalid_spec',
-    `The spec has ${errors.length} bad field${errors.length === 1 ? '' : 's'}: ${errors.map((e) => e.path || '(body)').join(', ')}`,
+    `The spec has ${errors.length} bad field${errors.length === 1 ? '' : 's'}: ${named.join(', ')}${errors.length > named.length ? ', …' : ''}`,
     { errors },
   );
 }

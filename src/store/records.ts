@@ -23,6 +23,9 @@ export class Records {
   putSource(id: string, body: Readable) {
     return this.store.put(`datasets/${id}/source`, body);
   }
+  deleteSource(id: string) {
+    return this.store.delete(`datasets/${id}/source`);
+  }
   streamSource(id: string, range?: ByteRange) {
     return this.store.stream(`datasets/${id}/source`, range);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { after, before, mock, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { JobEvent } from '../../src/domain/event.ts';
@@ -216,6 +216,11 @@ test('metrics, artifacts with ranges, and the model’s file are read back', asy
   assert.deepEqual([card.status, card.body.classes, card.body.owner], [200, ['a', 'b'], undefined]);
   const download = await api.as(ann).get(`/v1/models/${model}/files/safetensors`);
   assert.deepEqual(download.body, bytes);
+  const opened = mock.method(api.records.store, 'stream');
+  const head = await api.as(ann).head(`/v1/models/${model}/files/safetensors`);
+  assert.deepEqual([head.status, head.headers['content-length']], [200, '10']);
+  assert.equal(opened.mock.callCount(), 0, 'HEAD opened the file');
+  opened.mock.restore();
   const other = await api.as(ann).get(`/v1/models/${model}/files/onnx`);
   assert.deepEqual(
     [other.status, other.body.detail],

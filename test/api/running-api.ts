@@ -3,9 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import supertest from 'supertest';
 import { buildApp } from '../../src/api/app.ts';
+import { type Patience, patience } from '../../src/api/patience.ts';
 import { startEmbeddedRedis } from '../../src/queue/embedded-redis.ts';
 import { LiveEvents } from '../../src/queue/live-events.ts';
 import { Queues } from '../../src/queue/queues.ts';
@@ -15,7 +16,9 @@ import { Records } from '../../src/store/records.ts';
 export const ann = 'Bearer key-of-ann-0123456789';
 export const bob = 'Bearer key-of-bob-0123456789';
 
-export async function startTestApi(options: { maxUploadBytes?: number } = {}) {
+export async function startTestApi(
+  options: { maxUploadBytes?: number; patience?: Partial<Patience>; logger?: Logger } = {},
+) {
   const dir = await mkdtemp(join(tmpdir(), 'onecycle-api-'));
   const redis = await startEmbeddedRedis(dir);
   const queues = await Queues.connect(redis.url);
@@ -30,7 +33,8 @@ export async function startTestApi(options: { maxUploadBytes?: number } = {}) {
     ],
     maxUploadBytes: options.maxUploadBytes ?? 2 ** 30,
     codeVersion: '0.0.0-test',
-    logger: pino({ level: 'silent' }),
+    logger: options.logger ?? pino({ level: 'silent' }),
+    patience: { ...patience, ...options.patience },
   });
   await app.ready();
   const request = supertest(app.server);
@@ -43,6 +47,7 @@ export async function startTestApi(options: { maxUploadBytes?: number } = {}) {
     request,
     as: (key: string) => ({
       get: (path: string) => request.get(path).set('authorization', key),
+      head: (path: string) => request.head(path).set('authorization', key),
       post: (path: string) => request.post(path).set('authorization', key),
     }),
     async close() {

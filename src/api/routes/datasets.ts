@@ -1,26 +1,17 @@
-import multipart from '@fastify/multipart';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type DatasetRecord, Layout } from '../../domain/dataset.ts';
+import type { DatasetRecord } from '../../domain/dataset.ts';
 import { DatasetId, newId } from '../../domain/ids.ts';
 import { problem } from '../../domain/problem.ts';
 import { ownerOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { enqueueLater } from '../enqueue.ts';
 import { checkId, found } from '../found.ts';
-import { sniffed, uploadOf } from '../upload.ts';
+import { takeUpload } from '../upload.ts';
+import { UploadParameters } from '../upload-parameters.ts';
 import { datasetView } from '../views.ts';
 
-const Upload = z.strictObject({
-  name: z.string().max(200).default(''),
-  layout: Layout.default('auto'),
-  pattern: z.string().min(1).max(1000).optional(),
-  csv: z.string().min(1).max(1024).optional(),
-  name_column: z.string().min(1).max(200).optional(),
-  label_column: z.string().min(1).max(200).optional(),
-  encoding: z.string().min(1).max(40).optional(),
-});
 const ById = z.object({ id: z.string() });
 
 export async function datasetRoutes(plain: FastifyInstance, deps: ApiDeps): Promise<void> {
@@ -28,36 +19,19 @@ export async function datasetRoutes(plain: FastifyInstance, deps: ApiDeps): Prom
   const { records, maxUploadBytes } = deps;
   // whatever its content type, the body of an upload is a stream of bytes
   app.removeAllContentTypeParsers();
-  await app.register(multipart);
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 
-  app.post('/datasets', { schema: { querystring: Upload } }, async (request, reply) => {
-    const { name, layout, pattern = null, ...said } = request.query;
-    if ((layout === 'name_re') !== (pattern !== null)) {
-      throw problem(
-        'invalid_query',
-        'layout=name_re and pattern=<regular expression> go together',
-        {
-          errors: [{ path: 'pattern', message: 'expected with layout=name_re, and only there' }],
-        },
-      );
-    }
-    const upload = await uploadOf(request, maxUploadBytes);
-    const { format, bytes } = await sniffed(upload, maxUploadBytes);
+  app.post('/datasets', { schema: { querystring: UploadParameters } }, async (request, reply) => {
     const id = newId('ds');
-    const source = await records.putSource(id, bytes);
+    const upload = await takeUpload(request, request.query, {
+      bytesMax: maxUploadBytes,
+      put: (bytes) => records.putSource(id, bytes),
+      remove: () => records.deleteSource(id),
+    });
     const record: DatasetRecord = {
       id,
       owner: ownerOf(request),
-      name,
-      layout,
-      pattern,
-      csv: said.csv ?? null,
-      name_column: said.name_column ?? null,
-      label_column: said.label_column ?? null,
-      encoding: said.encoding ?? null,
-      format,
-      ...source,
+      ...upload,
       created_at: new Date().toISOString(),
     };
     await records.mark('ingest', id);
