@@ -52,7 +52,7 @@ class Folding {
     return value.node;
   }
 
-  private valueOf({ kernel, inputs, attrs }: TracedOp): Value {
+  private valueOf({ kernel, inputs, attrs, output }: TracedOp): Value {
     switch (kernel) {
       case 'OcConv':
         return this.conv(inputs, attrs as { stride: number; pad: number; relu: boolean });
@@ -66,9 +66,9 @@ class Folding {
         const { size, stride, pad, ceil } = attrs as Record<'size' | 'stride' | 'pad', number> & {
           ceil: boolean;
         };
-        const inputShape = inputs.x?.shape ?? [];
+        const shapes = { inputShape: inputs.x?.shape ?? [], outputShape: output.shape };
         const input = this.plain(inputs.x);
-        return this.add({ op: 'maxPool', input, size, stride, pad, ceil, inputShape });
+        return this.add({ op: 'maxPool', input, size, stride, pad, ceil, ...shapes });
       }
       case 'OcGlobalPool':
         return this.add({ op: 'globalPool', input: this.plain(inputs.x), max: attrs.max === true });

@@ -7,6 +7,7 @@ import { stateDict } from '../state-dict.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { evaluationGraph } from './evaluation-graph.ts';
 import { writeOnnx } from './onnx.ts';
+import { writeTfjs } from './tfjs.ts';
 import { torchvisionNames } from './torchvision-names.ts';
 
 export type ExportFile = { name: string; contentType: string; bytes: Uint8Array };
@@ -29,6 +30,11 @@ export async function* exportFiles(model: Model, facts: ExportFacts): AsyncGener
   const graph = await evaluationGraph(model, facts.size);
   yield binary('onnx/model.onnx', writeOnnx(graph, metadata));
   yield preprocess('onnx', facts, 'NCHW');
+
+  const tfjs = writeTfjs(graph, { arch, classes });
+  for (const { name, bytes } of tfjs.shards) yield binary(`tfjs/${name}`, bytes);
+  yield json('tfjs/model.json', tfjs.model);
+  yield preprocess('tfjs', facts, 'NHWC');
 }
 
 function binary(name: string, bytes: Uint8Array): ExportFile {
@@ -47,8 +53,12 @@ function preprocess(
     interpolation: { mode: 'bilinear', align_corners: true, area_above: 2 },
     ...facts,
   };
+  return json(`${folder}/preprocess.json`, value);
+}
+
+function json(name: string, value: object): ExportFile {
   const bytes = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-  return { name: `${folder}/preprocess.json`, contentType: 'application/json', bytes };
+  return { name, contentType: 'application/json', bytes };
 }
 
 /** A class per line; a line break within a name is written `\n`, as in JSON. */

@@ -39,7 +39,9 @@ export type GraphNode =
       stride: number;
       pad: number;
       ceil: boolean;
+      /** NHWC. */
       inputShape: number[];
+      outputShape: number[];
     }
   /** Over the whole image, flattened: with `max` the maxima first, then the means. */
   | { op: 'globalPool'; name: NodeName; input: NodeName; max: boolean };

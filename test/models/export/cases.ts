@@ -8,8 +8,8 @@ const standard: HeadOptions = { lin_ftrs: [512], ps: 0.5, concat_pool: true, bn_
 /** Every architecture, size and head that takes another way through an export. */
 export const exportCases: Case[] = [
   { name: 'resnet18, digits', arch: 'resnet18', size: [28, 28], head: standard },
-  { name: 'resnet34, a wide image', arch: 'resnet34', size: [48, 77], head: standard },
-  { name: 'resnet50', arch: 'resnet50', size: [40, 40], head: standard },
+  { name: 'resnet34, a wide image', arch: 'resnet34', size: [33, 49], head: standard },
+  { name: 'resnet50', arch: 'resnet50', size: [33, 33], head: standard },
   // 35 px: a window of the first pooling begins inside the image and ends outside
   { name: 'squeezenet1_1, odd size', arch: 'squeezenet1_1', size: [37, 35], head: standard },
   {
