@@ -15,6 +15,7 @@ import { datasetRoutes } from './routes/datasets.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobResultRoutes } from './routes/job-results.ts';
 import { jobRoutes } from './routes/jobs.ts';
+import { modelFileRoutes } from './routes/model-files.ts';
 import { modelRoutes } from './routes/models.ts';
 import { systemRoutes } from './routes/system.ts';
 
@@ -69,6 +70,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(jobEventRoutes, deps);
       await v1.register(jobResultRoutes, deps);
       await v1.register(modelRoutes, deps);
+      await v1.register(modelFileRoutes, deps);
     },
     { prefix: '/v1' },
   );

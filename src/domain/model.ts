@@ -13,6 +13,13 @@ export const StoredFile = z.object({
 });
 export type StoredFile = z.infer<typeof StoredFile>;
 
+/** The file that each format is known by, as in GET /v1/models/{id}/files/onnx. */
+export const modelFormats: Readonly<Record<string, string>> = {
+  safetensors: 'safetensors/model.safetensors',
+  onnx: 'onnx/model.onnx',
+  tfjs: 'tfjs/model.json',
+};
+
 const statistics = z.object({ mean: z.array(z.number()), std: z.array(z.number()) }).nullable();
 
 /** models/{id}/model.json, written last: the model exists when its card does. */

@@ -12,6 +12,8 @@ export type FinishedModel = {
   head: { lin_ftrs: number[]; ps: number[]; concat_pool: boolean; bn_final: boolean };
   parameters: number;
   metrics: Record<string, number | null>;
+  /** Of the validation set, rows are what is, columns what was said; null without one. */
+  confusionMatrix: number[][] | null;
   body: string;
 };
 

@@ -161,6 +161,7 @@ async function finish(
     normalize: run.normalize,
     head: { lin_ftrs, ps: headDropouts(spec.head.ps, lin_ftrs.length), concat_pool, bn_final },
     parameters: learner.model.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
+    confusionMatrix: validation && confusionMatrix(validation.logits),
     metrics: validation ? { valid_loss: validation.loss, ...validation.metrics } : {},
     body,
   };

@@ -107,6 +107,23 @@ test('a job runs to a model, with every number and plot that made it', async () 
   const { tensors } = readSafetensors(bytes);
   assert.deepEqual(tensors.get('0.0.weight')?.shape, [64, 3, 7, 7]);
   assert.deepEqual(tensors.get('1.8.weight')?.shape, [2, 512]);
+  const { data } = await stack.call<{ data: { name: string }[] }>(
+    'GET',
+    `/v1/models/${model}/files`,
+  );
+  const names = data.map(({ name }) => name).filter((name) => !/shard/.test(name));
+  assert.deepEqual(names.sort(), [
+    'README.md',
+    'labels.txt',
+    'model-card.md',
+    'onnx/model.onnx',
+    'onnx/preprocess.json',
+    'safetensors/model.safetensors',
+    'safetensors/preprocess.json',
+    'safetensors/torchvision.safetensors',
+    'tfjs/model.json',
+    'tfjs/preprocess.json',
+  ]);
   const onnx = await (await stack.fetch(`/v1/models/${model}/files/onnx`)).arrayBuffer();
   const session = await InferenceSession.create(new Uint8Array(onnx));
   assert.deepEqual(session.outputNames, ['probabilities', 'logits']);

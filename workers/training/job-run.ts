@@ -11,6 +11,7 @@ import type { FinishedModel } from '../../src/learner/journal.ts';
 import type { Outcome } from '../../src/queue/consumer.ts';
 import { endAttempt, enter } from './job-status.ts';
 import { modelCard } from './model-card.ts';
+import { modelCardText } from './model-card-text.ts';
 import type { Outbox } from './outbox.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
 
@@ -67,7 +68,12 @@ export async function succeed(
   const { engine } = outbox.status;
   if (engine === null) throw new Error('the trainer finished without ever saying that it started');
   const card = modelCard({ job, ...made, engine, codeVersion: deps.codeVersion });
-  await run.persist(() => deps.records.putModel(card));
+  const text = Buffer.from(modelCardText(card, { job, ...made }));
+  const textFile = await run.persist(() =>
+    deps.records.putModelFile(card.id, 'model-card.md', 'text/markdown; charset=utf-8', text),
+  );
+  const files = [...card.files, textFile];
+  await run.persist(() => deps.records.putModel({ ...card, files }));
   return await conclude(run, { type: 'succeeded', model: modelIdOfJob(job.id) });
 }
 

@@ -7,6 +7,7 @@ import { stateDict } from '../state-dict.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { evaluationGraph } from './evaluation-graph.ts';
 import { writeOnnx } from './onnx.ts';
+import { readme } from './readme.ts';
 import { writeTfjs } from './tfjs.ts';
 import { torchvisionNames } from './torchvision-names.ts';
 
@@ -19,7 +20,8 @@ export type ExportFacts = Omit<Preprocess, 'input' | 'layout' | 'color' | 'inter
 /** One file after another, so that one at a time is in memory. */
 export async function* exportFiles(model: Model, facts: ExportFacts): AsyncGenerator<ExportFile> {
   const { arch, classes } = facts;
-  yield { name: 'labels.txt', contentType: 'text/plain; charset=utf-8', bytes: labels(classes) };
+  yield text('labels.txt', 'plain', labels(classes));
+  yield text('README.md', 'markdown', readme(facts));
   const metadata = { arch, classes: JSON.stringify(classes) };
   const tensors = stateDict(model);
   yield binary('safetensors/model.safetensors', writeSafetensors(tensors, metadata));
@@ -35,6 +37,10 @@ export async function* exportFiles(model: Model, facts: ExportFacts): AsyncGener
   for (const { name, bytes } of tfjs.shards) yield binary(`tfjs/${name}`, bytes);
   yield json('tfjs/model.json', tfjs.model);
   yield preprocess('tfjs', facts, 'NHWC');
+}
+
+function text(name: string, kind: 'plain' | 'markdown', content: string): ExportFile {
+  return { name, contentType: `text/${kind}; charset=utf-8`, bytes: Buffer.from(content) };
 }
 
 function binary(name: string, bytes: Uint8Array): ExportFile {
@@ -62,7 +68,7 @@ function json(name: string, value: object): ExportFile {
 }
 
 /** A class per line; a line break within a name is written `\n`, as in JSON. */
-function labels(classes: readonly string[]): Uint8Array {
+function labels(classes: readonly string[]): string {
   const lines = classes.map((name) => name.replaceAll('\r', '\\r').replaceAll('\n', '\\n'));
-  return Buffer.from(`${lines.join('\n')}\n`);
+  return `${lines.join('\n')}\n`;
 }
