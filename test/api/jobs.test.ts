@@ -224,7 +224,7 @@ test('metrics, artifacts with ranges, and the model’s file are read back', asy
   const other = await api.as(ann).get(`/v1/models/${model}/files/onnx`);
   assert.deepEqual(
     [other.status, other.body.detail],
-    [404, `${model} has no onnx; it has safetensors`],
+    [404, `${model} has no file onnx; it has bundle.zip, safetensors/model.safetensors`],
   );
 });
 

@@ -74,6 +74,9 @@ test('bundle.zip holds every file as it is stored and the model’s record, and 
   const etag = String(answer.headers.get('etag'));
   const again = await api.as(ann).get(path).set('if-none-match', etag);
   assert.equal(again.status, 304);
+  const head = await fetch(url(path), { method: 'HEAD', headers: { authorization: ann } });
+  assert.equal(Number(head.headers.get('content-length')), bytes.length);
+  while (openWeights() > 0) await delay(5);
 });
 
 const noProc = existsSync('/proc/self/fd') ? false : 'open files are listed in /proc alone';

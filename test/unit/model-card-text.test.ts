@@ -13,7 +13,7 @@ const job = {
   spec: specOf({ seed: 77, name: 'night | day' }),
   created_at: '2026-01-01T00:00:00.000Z',
 };
-const item = { offset: 0, length: 1, width: 1, height: 1, sha256: '0' };
+const item = { offset: 0, length: 1, width: 1, height: 1, orientation: 1, sha256: '0' };
 const manifest: Manifest = {
   classes: ['a|b', 'c'],
   items: [
