@@ -100,6 +100,21 @@ const problemCodes = {
     'The pretrained body cannot be had',
     'See `detail` for the file and the setting.',
   ],
+  weights_invalid: [
+    422,
+    'The weights file cannot be used',
+    'See `detail` for the place in the file, or the names that do not fit.',
+  ],
+  classes_differ: [
+    422,
+    'The kept head was trained on other classes',
+    'Leave `head` out for a new one, or train on the classes that `detail` names.',
+  ],
+  model_failed: [
+    422,
+    'The weights of the model could not be taken in',
+    'Read its error, mend it, upload it again.',
+  ],
   model_unknown: [422, 'The model does not exist', 'Check the id.'],
   diverged: [
     422,

@@ -10,7 +10,7 @@ import type { Spec } from '../domain/spec.ts';
 import { createModel } from '../models/create-model.ts';
 import { exportFiles } from '../models/export/export-files.ts';
 import { headDropouts } from '../models/head.ts';
-import { loadBody } from '../models/pretrained.ts';
+import { loadPretrained } from '../models/pretrained.ts';
 import { hasDiverged } from '../training/divergence.ts';
 import { interpret } from '../training/interpretation.ts';
 import { confusionMatrix } from '../training/metrics.ts';
@@ -55,7 +55,9 @@ export async function runPipeline(
   const { train, valid, classes } = splitItems(input.manifest, spec);
   const head = spec.head;
   const model = createModel(spec.arch, { classes: classes.length, head, seed: spec.seed });
-  if (input.pretrained) await loadBody(model, spec.arch, input.pretrained.path);
+  if (input.pretrained) {
+    await loadPretrained(model, { arch: spec.arch, path: input.pretrained.path, keepHead: false });
+  }
   const learner = new Learner(model, {
     optimizer: spec.optimizer,
     gradientClip: spec.callbacks.gradient_clip,

@@ -1,8 +1,8 @@
 import type { Arch } from '../domain/arch.ts';
 import { createHead, type HeadOptions } from './head.ts';
 import { type Model, ModelBuilder } from './model.ts';
-import { resnetBody, resnetName, resnets } from './resnet.ts';
-import { squeezenetBody, squeezenetName } from './squeezenet.ts';
+import { resnetBody, resnets } from './resnet.ts';
+import { squeezenetBody } from './squeezenet.ts';
 
 /** Body by name, with fastai's head behind it; random weights drawn from `seed`. */
 export function createModel(
@@ -15,9 +15,4 @@ export function createModel(
   builder.group += 1;
   const headForward = createHead(builder, body.features, classes, head);
   return builder.build((x, mode) => headForward(body.forward(x, mode), mode));
-}
-
-/** fastai's name of a torchvision weight; null for what lies outside the body. */
-export function bodyName(arch: Arch, torchvision: string): string | null {
-  return arch === 'squeezenet1_1' ? squeezenetName(torchvision) : resnetName(torchvision);
 }

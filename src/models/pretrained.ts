@@ -1,33 +1,26 @@
 import { readFile } from 'node:fs/promises';
 import type { Arch } from '../domain/arch.ts';
-import { problem } from '../domain/problem.ts';
-import { bodyName } from './create-model.ts';
+import { finiteValues, fitWeights } from './fit-weights.ts';
 import type { Model } from './model.ts';
 import { loadStateDict } from './state-dict.ts';
-import { readSafetensors } from './weights/safetensors.ts';
+import { readWeights } from './weights/weights-file.ts';
 
 /**
- * Puts a file's weights into the body; the head stays. Names are torchvision's (`layer1.0.conv1.weight`) or
- * those of a model trained here (`0.4.0.conv1.weight`).
- * @throws Problem `pretrained_unknown` when the file is not a body of this architecture
+ * Puts a file's weights into the body, and into the head too where it is to be kept; else the head stays as it is.
+ * @throws Problem `weights_invalid` when the file is not of this architecture, or has no such head
  */
-export async function loadBody(model: Model, arch: Arch, path: string): Promise<void> {
-  const { tensors } = readSafetensors(await readFile(path));
-  const byName = new Map(
-    [...tensors.values()].map((t) => [
-      t.name.startsWith('0.') ? t.name : bodyName(arch, t.name),
-      t,
-    ]),
-  );
-  const body = [...model.parameters, ...model.buffers].filter(({ name }) => name.startsWith('0.'));
-  for (const part of body) {
-    const tensor = byName.get(part.name);
-    if (!tensor || tensor.values.length !== part.variable.size) {
-      throw problem(
-        'pretrained_unknown',
-        `The weights file holds no ${arch} body: ${part.name} ${tensor ? `has ${tensor.values.length} values instead of ${part.variable.size}` : 'is missing'}`,
-      );
-    }
+export async function loadPretrained(
+  model: Model,
+  from: { arch: Arch; path: string; keepHead: boolean },
+): Promise<void> {
+  const { tensors } = await readWeights(await readFile(from.path));
+  const { body, head } = fitWeights(from.arch, tensors);
+  const named = new Map([...body, ...(from.keepHead ? (head?.tensors ?? []) : [])]);
+  const set = loadStateDict(model, (name) => {
+    const tensor = named.get(name);
+    return tensor && finiteValues(tensor);
+  });
+  if (set.length !== named.size) {
+    throw new Error('the head in the file is not the one that the model was made with');
   }
-  loadStateDict(model, (name) => (name.startsWith('0.') ? byName.get(name)?.values : undefined));
 }

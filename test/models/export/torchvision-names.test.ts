@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Arch } from '../../../src/domain/arch.ts';
 import { startEngine } from '../../../src/engine/engine.ts';
-import { bodyName } from '../../../src/models/create-model.ts';
+import { bodyName } from '../../../src/models/body-name.ts';
 import { torchvisionNames } from '../../../src/models/export/torchvision-names.ts';
 import { stateDict } from '../../../src/models/state-dict.ts';
 import { trainedModel } from './trained-model.ts';
