@@ -109,6 +109,17 @@ test('a file from a machine of the other byte order is turned', async () => {
   assert.deepEqual(await valuesOf(torchZip(saved, { byteorder: 'big' })), { t: [1.5, -2] });
 });
 
+test('the older container: a list of storages that names another than the pickle does is refused', async () => {
+  const file = torchLegacy(twoTensors());
+  // the keys stand at the end of the last pickle: ](X"0"X"1"e.
+  const at = file.lastIndexOf(Buffer.from('e.')) - 1;
+  assert.equal(file[at], '1'.charCodeAt(0));
+  for (const key of ['7', '0']) {
+    file.write(key, at);
+    await assert.rejects(readWeights(file), refusal(/not those that the pickle speaks of/));
+  }
+});
+
 test('safetensors in f32, f16, bf16 and f64', async () => {
   const json = JSON.stringify({
     half: { dtype: 'F16', shape: [2], data_offsets: [0, 4] },

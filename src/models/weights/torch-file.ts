@@ -75,14 +75,13 @@ export function readTorchLegacy(file: Buffer): unknown {
   const knows = torchKnows();
   const saved = readPickle(file, system.end, knows);
   const keys = readPickle(file, saved.end, nothing);
-  const storages = Array.isArray(keys.value)
-    ? keys.value.map((key) => knows.storages.get(key))
-    : [];
-  if (new Set(storages).size !== knows.storages.size || storages.length !== knows.storages.size) {
+  const names: unknown[] = Array.isArray(keys.value) ? keys.value : [];
+  const storages = new Set(names.flatMap((name) => knows.storages.get(String(name)) ?? []));
+  if (storages.size !== knows.storages.size || storages.size !== names.length) {
     throw broken('The storages in the file are not those that the pickle speaks of');
   }
   let at = keys.end;
-  for (const storage of storages as TorchStorage[]) {
+  for (const storage of storages) {
     if (file.length - at < 8) throw broken(`The file is cut off before storage ${storage.key}`);
     if (file.readBigUInt64LE(at) !== BigInt(storage.numel)) {
       throw broken(`Storage ${shown(storage.key)} has another length than the pickle says`);

@@ -4,7 +4,11 @@ import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torc
 import { storedTensor, TorchTensor } from './torch-objects.ts';
 
 /** `leftOut` names what the file holds beside the model: an optimiser, an epoch. */
-export type WeightsFile = { format: 'torch' | 'safetensors'; tensors: StoredTensor[]; leftOut: string[] };
+export type WeightsFile = {
+  format: 'torch' | 'safetensors';
+  tensors: StoredTensor[];
+  leftOut: string[];
+};
 
 /** Where checkpoints keep the model: fastai's learn.save, then what most training scripts write. */
 const modelKeys = ['model', 'state_dict', 'model_state_dict'];
