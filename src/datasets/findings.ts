@@ -1,6 +1,7 @@
 import type { DatasetReport, ManifestItem, SplitCounts } from '../domain/dataset.ts';
 import type { Problem } from '../domain/problem.ts';
 import { some } from './labelling/files.ts';
+import { summaryOf } from './summary.ts';
 
 const skippedListedMax = 1000;
 const reasonsMax = 1000;
@@ -52,7 +53,7 @@ export class Findings {
     const duplicates = duplicatesOf(items);
     const sizes = sizesOf(items);
     const skipped = [...this.skipped, ...this.minor];
-    return {
+    const facts = {
       images: items.length,
       counts: countsOf(items),
       skipped: skipped.slice(0, skippedListedMax),
@@ -69,8 +70,8 @@ export class Findings {
       sizes: sizes.slice(0, sizesMax),
       sizes_total: sizes.length,
       error: error && { code: error.code, message: error.message, hint: error.hint },
-      created_at: new Date().toISOString(),
     };
+    return { summary: summaryOf(facts), ...facts, created_at: new Date().toISOString() };
   }
 }
 
@@ -131,8 +132,14 @@ function leaks(duplicates: readonly ManifestItem[][]): string[] {
   const warnings: string[] = [];
   const leaked = duplicates.filter((group) => new Set(group.map((item) => item.split)).size > 1);
   if (leaked.length > 0) {
+    const splits = ['train', 'valid', 'test'].filter((name) =>
+      leaked.some((group) => group.some(({ split }) => (split ?? 'train') === name)),
+    );
+    const held = leaked.flatMap((group) =>
+      group.filter(({ split }) => split === 'valid' || split === 'test'),
+    );
     warnings.push(
-      `${leaked.length} images are in both train and valid, which flatters every metric: ${some(leaked.flatMap((group) => group.filter((item) => item.split === 'valid').map((item) => item.file)))}`,
+      `${leaked.length} images are in ${splits.length === 2 ? 'both ' : ''}${splits.join(' and ')}, which flatters every metric: ${some(held.map((item) => item.file))}`,
     );
   }
   const torn = duplicates.filter((group) => new Set(group.map((item) => item.label)).size > 1);

@@ -68,14 +68,19 @@ export const Manifest = z.object({
 export type Manifest = z.infer<typeof Manifest>;
 
 /** Images per class of each split; `unsplit` where the upload gave no split. */
-export const SplitCounts = z.record(
-  z.enum(['train', 'valid', 'test', 'unsplit']),
-  z.record(z.string(), z.int()),
-);
+const ClassCounts = z.record(z.string(), z.int());
+export const SplitCounts = z.object({
+  train: ClassCounts,
+  valid: ClassCounts,
+  test: ClassCounts.default({}),
+  unsplit: ClassCounts,
+});
 export type SplitCounts = z.infer<typeof SplitCounts>;
 
 /** datasets/{id}/report.json: written for a failed data set too, with `error`. */
 export const DatasetReport = z.object({
+  /** All of it in a sentence or two, for a person. */
+  summary: z.string().default(''),
   images: z.int(),
   counts: SplitCounts,
   /** Files that are no image of the set, at most 1,000 of them; `skipped_reasons` counts them all. */

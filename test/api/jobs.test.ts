@@ -76,6 +76,7 @@ test('a job is acknowledged while its data set is still processing, with its who
 test('a data set that failed is refused for a job, with its reason', async () => {
   const dataset = await upload();
   await api.records.putReport(dataset, {
+    summary: '',
     images: 0,
     counts: { train: {}, valid: {}, test: {}, unsplit: {} },
     skipped: [],

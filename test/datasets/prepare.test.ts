@@ -216,3 +216,22 @@ test('MNIST_SAMPLE becomes 12,396 training and 2,038 validation images', {
     { file: 'mnist_sample/labels.csv', reason: 'a table that no label is read from' },
   ]);
 });
+
+test('the summary says in a sentence what came of the upload', async () => {
+  const { report } = await prepare({
+    'train/cat/1.png': await png(1),
+    'train/dog/2.png': await png(2),
+    'valid/cat/3.png': await png(3),
+    'valid/dog/4.png': 'no image',
+    'notes.md': 'x',
+  });
+  assert.match(
+    report.summary,
+    /^3 images of 2 classes \("cat", "dog"\)\. 2 for training, 1 for validation\. 2 files left out: not an image/,
+  );
+  const { report: refused } = await refusal({ 'cat/1.png': await png(1) });
+  assert.match(
+    refused.summary,
+    /^No data set: All images lie in one folder|^No data set: All 1 images/,
+  );
+});
