@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ArchiveFormat } from '../domain/archive-format.ts';
 import type { ManifestItem } from '../domain/dataset.ts';
-import { decodeImage, exifOrientation, Undecodable } from '../vision/decode.ts';
+import { type Examined, examineImage } from '../vision/examine.ts';
+import { Undecodable } from '../vision/undecodable.ts';
 import { archiveEntries } from './archive/archive.ts';
 import { type ArchiveLimits, archiveLimits } from './archive/limits.ts';
 import type { Findings } from './findings.ts';
@@ -16,7 +17,7 @@ const reasonsShownMax = 5;
 
 /** `files`: all names that mean these bytes. */
 type Checked = { files: LabelledFile[]; bytes: Buffer } & (
-  | { w: number; h: number; orientation: number; sha256: string }
+  | { image: Examined; sha256: string }
   | { reason: string }
 );
 
@@ -51,6 +52,7 @@ export async function packImages(
   }
   const output = new Appender(await open(imagesPath, 'w'));
   const checking: Promise<Checked>[] = [];
+  const faints: string[] = [];
   const refused = new Map<string, number>();
   const refuse = (files: readonly LabelledFile[], reason: string) => {
     for (const { path } of files) findings.skip(path, reason);
@@ -67,11 +69,13 @@ export async function packImages(
     const stored = {
       offset: await output.append(bytes),
       length: bytes.length,
-      width: checked.w,
-      height: checked.h,
-      orientation: checked.orientation,
+      width: checked.image.w,
+      height: checked.image.h,
+      orientation: checked.image.orientation,
       sha256: checked.sha256,
     };
+    const { faint } = checked.image;
+    if (faint) faints.push(...files.map(({ path }) => `${JSON.stringify(path)}: ${faint}`));
     for (const { path, label, split } of files) items.push({ file: path, label, split, ...stored });
   };
   try {
@@ -100,6 +104,11 @@ export async function packImages(
       `${count} images cannot be used: ${shown}${reasons.length > reasonsShownMax ? '; ...' : ''}`,
     );
   }
+  if (faints.length > 0) {
+    findings.warn(
+      `${faints.length} images are next to black, or cut off at white, as 8 bits: ${faints.slice(0, 3).join('; ')}${faints.length > 3 ? '; ...' : ''}. Scale them to 0..255 before the upload, if that is not meant`,
+    );
+  }
   const turned = items.filter(({ orientation }) => orientation > 1).length;
   if (turned > 0) {
     findings.warn(
@@ -110,10 +119,9 @@ export async function packImages(
 
 async function check(files: LabelledFile[], bytes: Buffer): Promise<Checked> {
   try {
-    const { w, h } = await decodeImage(bytes);
-    const orientation = await exifOrientation(bytes);
+    const image = await examineImage(bytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { files, bytes, w, h, orientation, sha256 };
+    return { files, bytes, image, sha256 };
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error;
     return { files, bytes, reason: error.message };

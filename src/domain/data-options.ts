@@ -33,6 +33,9 @@ export type Normalize = z.infer<typeof Normalize>;
 
 export const ResizeMethod = z.enum(['crop', 'pad', 'squish', 'no']);
 export const PaddingMode = z.enum(['reflection', 'border', 'zeros']);
+/** Whether images are turned as their EXIF orientation says; fastai ignores it. */
+export const ExifOrientation = z.enum(['ignore', 'apply']);
+export type ExifOrientation = z.infer<typeof ExifOrientation>;
 export const batchSize = z.int().min(1).max(1024);
 
 /** The spec's `data`. */
@@ -40,6 +43,7 @@ export const DataOptions = z.strictObject({
   size: Size.default(null),
   resize_method: ResizeMethod.optional(),
   padding_mode: PaddingMode.default('reflection'),
+  exif_orientation: ExifOrientation.default('ignore'),
   batch_size: batchSize.default(64),
   normalize: Normalize.optional(),
   valid_pct: z.number().min(0).max(0.99).nullable().default(null),

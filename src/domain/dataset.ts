@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ArchiveFormat } from './archive-format.ts';
+import type { ExifOrientation } from './data-options.ts';
 import { DatasetId } from './ids.ts';
 import { Timestamp } from './time.ts';
 
@@ -56,6 +57,14 @@ export const ManifestItem = z.object({
   sha256: z.string(),
 });
 export type ManifestItem = z.infer<typeof ManifestItem>;
+
+/** [width, height] of an image as a job sees it. */
+export function sizeOf(
+  { width, height, orientation }: Pick<ManifestItem, 'width' | 'height' | 'orientation'>,
+  exif: ExifOrientation,
+): [number, number] {
+  return exif === 'apply' && orientation > 4 ? [height, width] : [width, height];
+}
 
 /** datasets/{id}/manifest.json: the data set is ready when this exists. Items are sorted by file. */
 export const Manifest = z.object({

@@ -1,14 +1,15 @@
 import sharp from 'sharp';
+import { decodeBmp } from './decode-bmp.ts';
 import { decodeSmallPng } from './decode-png.ts';
+import { decodePnm } from './decode-pnm.ts';
 import type { DecodedImage } from './decoded-image.ts';
 import { foreignFormat, imageFormat } from './image-format.ts';
-
-/** Why bytes are no image that can be used; for the report. */
-export class Undecodable extends Error {}
+import { inverse, orientationOf, turned } from './orientation.ts';
+import { Undecodable } from './undecodable.ts';
 
 const pixelsMax = 50e6;
 const secondsMax = 30;
-const understood = 'expected JPEG, PNG, WebP, GIF, TIFF or AVIF';
+const understood = 'expected JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP, PPM, PGM or PBM';
 
 // images pass through once: libvips's cache would only hold memory
 sharp.cache(false);
@@ -22,12 +23,23 @@ export async function decodeImage(bytes: Buffer): Promise<DecodedImage> {
   if (bytes.length === 0) throw new Undecodable('the file is empty');
   const small = decodeSmallPng(bytes);
   if (small) return small;
-  if (imageFormat(bytes) === null) throw new Undecodable(whyForeign(bytes));
+  const format = imageFormat(bytes);
+  if (format === null) throw new Undecodable(whyForeign(bytes));
+  if (format === 'bmp') return decodeBmp(bytes, { pixelsMax });
+  if (format === 'pnm') return decodePnm(bytes, { pixelsMax });
+  const image = await decodeBySharp(bytes);
+  // libheif turns an AVIF itself
+  return format === 'avif' ? turned(image, inverse(await orientationOf(bytes))) : image;
+}
+
+async function decodeBySharp(bytes: Buffer): Promise<DecodedImage> {
   try {
     const { data, info } = await sharp(bytes, {
       limitInputPixels: pixelsMax,
       sequentialRead: true,
       ignoreIcc: true,
+      // what is cut off is refused; a warning, of bad EXIF for example, is none of the pixels'
+      failOn: 'error',
     })
       .timeout({ seconds: secondsMax })
       .removeAlpha()
@@ -44,13 +56,6 @@ function whyForeign(bytes: Buffer): string {
   const format = foreignFormat(bytes);
   if (format === null) return `not an image: ${understood}`;
   return `${format} is not read here: convert it to JPEG or PNG, for example by \`magick mogrify -format jpg\``;
-}
-
-/** EXIF orientation, 1 where there is none. */
-export async function exifOrientation(bytes: Buffer): Promise<number> {
-  if (bytes.subarray(0, 2 ** 16).indexOf('Exif\0\0') < 0) return 1;
-  const metadata = await sharp(bytes, { limitInputPixels: pixelsMax }).metadata();
-  return metadata.orientation ?? 1;
 }
 
 function asRgb(data: Buffer, channels: number): Uint8Array {

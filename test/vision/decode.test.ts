@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
 import { keyedRandom } from '../../src/training/random.ts';
-import { decodeImage, exifOrientation, Undecodable } from '../../src/vision/decode.ts';
+import { decodeImage } from '../../src/vision/decode.ts';
+import { orientationOf } from '../../src/vision/orientation.ts';
+import { Undecodable } from '../../src/vision/undecodable.ts';
 import { decodeSmallPng } from '../../src/vision/decode-png.ts';
 
 function noise(w: number, h: number, channels: 1 | 2 | 3 | 4, seed = 1): Buffer {
@@ -65,8 +67,8 @@ test('EXIF orientation is told and not applied', async () => {
   const bytes = await raw(6, 4, 3).withMetadata({ orientation: 6 }).jpeg().toBuffer();
   const { w, h } = await decodeImage(bytes);
   assert.deepEqual([w, h], [6, 4]);
-  assert.equal(await exifOrientation(bytes), 6);
-  assert.equal(await exifOrientation(await raw(6, 4, 3).jpeg().toBuffer()), 1);
+  assert.equal(await orientationOf(bytes), 6);
+  assert.equal(await orientationOf(await raw(6, 4, 3).jpeg().toBuffer()), 1);
 });
 
 test('of an animation the first frame counts', async () => {
