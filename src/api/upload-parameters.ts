@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type DatasetOptions, Layout } from '../domain/dataset.ts';
+import { EncodingLabel } from '../domain/encoding.ts';
 import { fieldErrors } from '../domain/field-errors.ts';
 import { problem } from '../domain/problem.ts';
 
@@ -11,7 +12,7 @@ export const UploadParameters = z.strictObject({
   csv: z.string().min(1).max(1024).optional(),
   name_column: z.string().min(1).max(200).optional(),
   label_column: z.string().min(1).max(200).optional(),
-  encoding: z.string().min(1).max(40).optional(),
+  encoding: EncodingLabel.optional(),
 });
 export type UploadParameters = z.infer<typeof UploadParameters>;
 

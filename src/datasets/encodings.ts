@@ -1,8 +1,6 @@
 import { TextDecoder } from 'node:util';
 import iconv from 'iconv-lite';
-
-/** What DOS and Windows' own zip write, which WHATWG's labels leave out; every byte is a letter in them. */
-const codePages = new Set(['cp437', 'cp850', 'cp852', 'cp857', 'cp860', 'cp862', 'cp863', 'cp865']);
+import { codePages } from '../domain/encoding.ts';
 
 const decoders = new Map<string, TextDecoder | null>();
 

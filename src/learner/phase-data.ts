@@ -44,6 +44,7 @@ function openLoaders(run: Run, data: DataOfPhase): PhaseLoaders {
     size: data.size,
     resizeMethod: data.resize_method,
     paddingMode: data.padding_mode,
+    exifOrientation: run.spec.data.exif_orientation,
     batchSize: data.batch_size,
     normalize: run.normalize,
     storage: run.engine.precision,

@@ -219,6 +219,7 @@ async function statistics(
     size: data.size,
     resizeMethod: data.resize_method,
     paddingMode: data.padding_mode,
+    exifOrientation: input.spec.data.exif_orientation,
     transforms: data.transforms,
     train: true,
     batchSize: data.batch_size,

@@ -92,7 +92,8 @@ function headerOf(bytes: Buffer): Header {
 function isUnderstood(bits: number, compression: number): boolean {
   if (compression === rle8) return bits === 8;
   if (compression === rle4) return bits === 4;
-  if (compression === bitFields || compression === alphaBitFields) return bits === 16 || bits === 32;
+  if (compression === bitFields || compression === alphaBitFields)
+    return bits === 16 || bits === 32;
   return compression === uncompressed && [1, 4, 8, 16, 24, 32].includes(bits);
 }
 
@@ -178,7 +179,8 @@ function runs(
       at += 2;
     } else {
       const length = nibbles ? Math.ceil(value / 2) : value;
-      if (at + length > packed.length) throw new Undecodable('cannot be decoded: the BMP is cut off');
+      if (at + length > packed.length)
+        throw new Undecodable('cannot be decoded: the BMP is cut off');
       for (let i = 0; i < value; i++) put(half(packed[at + (nibbles ? i >> 1 : i)] ?? 0, i));
       // runs of single indices are filled up to whole words
       at += length + (length % 2);

@@ -17,7 +17,8 @@ export function decodePnm(bytes: Buffer, { pixelsMax }: { pixelsMax: number }): 
   }
   if (w * h > pixelsMax) throw new Undecodable(`over ${pixelsMax / 1e6} megapixels`);
   const channels = kind === 3 || kind === 6 ? 3 : 1;
-  const sample = kind <= 3 ? reader.text(isBitmap) : reader.binary({ isBitmap, max, w, h, channels });
+  const sample =
+    kind <= 3 ? reader.text(isBitmap) : reader.binary({ isBitmap, max, w, h, channels });
   // 1 is black in a bitmap
   const levels = new Uint8Array(max + 1);
   for (let i = 0; i <= max; i++) levels[i] = isBitmap ? 255 * (1 - i) : Math.round((i * 255) / max);

@@ -30,7 +30,10 @@ async function faintness(bytes: Buffer, pixels: Uint8Array): Promise<string | nu
   if (depth === 'uchar' || depth === undefined) return null;
   if (depth === 'ushort') return faint ? wide(pixels) : null;
   const { channels } = await sharp(bytes, { limitInputPixels: false }).stats();
-  const [min, max] = [Math.min(...channels.map((c) => c.min)), Math.max(...channels.map((c) => c.max))];
+  const [min, max] = [
+    Math.min(...channels.map((c) => c.min)),
+    Math.max(...channels.map((c) => c.max)),
+  ];
   if (min >= 0 && max <= 255 && !faint) return null;
   return `its numbers (${depth}) go from ${short(min)} to ${short(max)}, and are taken as 0 to 255`;
 }

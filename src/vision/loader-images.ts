@@ -1,8 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { ManifestItem } from '../domain/dataset.ts';
+import type { ExifOrientation } from '../domain/data-options.ts';
+import { type ManifestItem, sizeOf } from '../domain/dataset.ts';
 import { decodeImage } from './decode.ts';
 import { decodeSmallPng } from './decode-png.ts';
 import type { DecodedImage } from './decoded-image.ts';
+import { turned } from './orientation.ts';
 
 /** Of all loaders together: some 400 photos of 500x375 stay decoded, and MNIST whole. */
 const cachedBytesMax = 256 * 2 ** 20;
@@ -11,12 +13,18 @@ let cachedBytes = 0;
 /** Decodes items of images.bin; those that come first and are small enough together are kept. */
 export class LoaderImages {
   private readonly items: readonly ManifestItem[];
+  private readonly exif: ExifOrientation;
   private readonly fd: number;
   private readonly cached = new Map<number, DecodedImage>();
   private closed = false;
 
-  constructor(imagesPath: string, items: readonly ManifestItem[]) {
+  constructor(
+    imagesPath: string,
+    items: readonly ManifestItem[],
+    exif: ExifOrientation = 'ignore',
+  ) {
     this.items = items;
+    this.exif = exif;
     this.fd = openSync(imagesPath, 'r');
   }
 
@@ -35,9 +43,13 @@ export class LoaderImages {
     if (found) return found;
     try {
       const bytes = this.read(index);
-      const small = decodeSmallPng(bytes);
+      const orientation = this.exif === 'apply' ? (this.items[index]?.orientation ?? 1) : 1;
+      const small = orientation === 1 ? decodeSmallPng(bytes) : null;
       if (small) return this.kept(index, small);
-      return decodeImage(bytes).then((image) => this.kept(index, image));
+      const decoding = decodeImage(bytes);
+      const upright =
+        orientation === 1 ? decoding : decoding.then((image) => turned(image, orientation));
+      return upright.then((image) => this.kept(index, image));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -61,7 +73,8 @@ export class LoaderImages {
 
   private kept(index: number, image: DecodedImage): DecodedImage {
     const item = this.items[index];
-    if (image.h !== item?.height || image.w !== item.width) {
+    const [width, height] = item ? sizeOf(item, this.exif) : [0, 0];
+    if (image.h !== height || image.w !== width) {
       throw new Error(`${item?.file} is ${image.w}x${image.h}, the manifest says otherwise`);
     }
     const bytes = image.pixels.length;

@@ -1,8 +1,8 @@
 // Batches of a split. Which items a batch holds, and what the transforms draw for each, is keyed by
 // (seed, epoch, item) alone: a loader that begins at step 7 gives what one that came from step 0 gives.
 
-import type { Transforms } from '../domain/data-options.ts';
-import type { ManifestItem } from '../domain/dataset.ts';
+import type { ExifOrientation, Transforms } from '../domain/data-options.ts';
+import { type ManifestItem, sizeOf } from '../domain/dataset.ts';
 import { problem } from '../domain/problem.ts';
 import { keyedRandom, permutation } from '../training/random.ts';
 import { BatchImages, type Pixels } from './batch-images.ts';
@@ -28,6 +28,8 @@ export type LoaderOptions = {
   size: Size | null;
   resizeMethod: ResizeMethod;
   paddingMode: PaddingMode;
+  /** Whether images are turned as their EXIF orientation says; not, where it is left out. */
+  exifOrientation?: ExifOrientation;
   transforms: Transforms | null;
   train: boolean;
   batchSize: number;
@@ -83,7 +85,7 @@ export function createLoader(options: LoaderOptions): Loader {
   const batchesPerEpoch = dropLast
     ? Math.floor(items.length / batchSize)
     : Math.ceil(items.length / batchSize);
-  const images = new LoaderImages(options.imagesPath, items);
+  const images = new LoaderImages(options.imagesPath, items, options.exifOrientation);
   const rendered = new BatchImages(images, options);
   const imageLength = imageSize[0] * imageSize[1] * 3;
   const batchBytes = batchSize * imageLength * (options.storage === 'bf16' ? 2 : 4);
@@ -163,10 +165,16 @@ function planOfItem(
 }
 
 /** The one size that all images have when they leave the loader. */
-function imageSizeOf({ items, size, resizeMethod }: LoaderOptions): [number, number] {
+function imageSizeOf({
+  items,
+  size,
+  resizeMethod,
+  exifOrientation = 'ignore',
+}: LoaderOptions): [number, number] {
   if (size !== null && resizeMethod !== 'no') return cropTarget(size);
   const sizes = new Map<string, { hw: Hw; count: number }>();
-  for (const { width, height } of items) {
+  for (const item of items) {
+    const [width, height] = sizeOf(item, exifOrientation);
     const key = `${width}x${height}`;
     const seen = sizes.get(key) ?? { hw: [height, width] as const, count: 0 };
     seen.count++;

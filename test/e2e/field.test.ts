@@ -110,7 +110,10 @@ const expected: Record<string, Expected | Expected[]> = {
   },
   '09-csv-index-or-swapped-columns/pandas_index.zip': { unsplit: cats },
   '09-csv-index-or-swapped-columns/swapped.zip': { unsplit: cats },
-  '11-bit-depths/depths.zip': { unsplit: { a: 7, b: 6 } },
+  '11-bit-depths/depths.zip': {
+    unsplit: { a: 7, b: 6 },
+    warn: /twelve_bit_in_16.png.*float01.tif.* from 0 to 1/,
+  },
   '12-classes-of-one-image/whales.zip': {
     unsplit: {
       new_whale: 12,
@@ -164,6 +167,10 @@ const expected: Record<string, Expected | Expected[]> = {
   '21-sub-folders/tiny_imagenet_style.zip': {
     train: { n01: 6, n02: 6 },
     valid: { n01: 3, n02: 3 },
+  },
+  '23-orientation-outside-jpeg/orient.zip': {
+    unsplit: { a: 6, b: 7 },
+    warn: /5 images carry an EXIF orientation.*data.exif_orientation/,
   },
   '22-heic-as-jpg/iphone.zip': {
     unsplit: { a: 5, b: 5 },

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import sharp from 'sharp';
 import { keyedRandom } from '../../src/training/random.ts';
 import { decodeImage } from '../../src/vision/decode.ts';
+import { decodeSmallPng } from '../../src/vision/decode-png.ts';
 import { orientationOf } from '../../src/vision/orientation.ts';
 import { Undecodable } from '../../src/vision/undecodable.ts';
-import { decodeSmallPng } from '../../src/vision/decode-png.ts';
 
 function noise(w: number, h: number, channels: 1 | 2 | 3 | 4, seed = 1): Buffer {
   const random = keyedRandom(seed);
