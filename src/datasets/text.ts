@@ -26,13 +26,14 @@ export function readText(
   const utf8 = bytes.includes(0) ? null : decodedAs('utf-8', bytes);
   if (
     utf8 !== null &&
+    !(encoding === null && isUnlikely(bytes, utf8)) &&
     !(encoding !== null && isDoubtful(bytes, utf8) && decodedAs(encoding, bytes) !== null)
   ) {
     return { text: whole(utf8, path, 'UTF-8'), warning: null };
   }
   if (encoding !== null)
     return { text: whole(decodedAs(encoding, bytes), path, encoding), warning: null };
-  const guess = guessEncoding(bytes.includes(0) ? [bytes] : wordsOf(bytes));
+  const guess = utf8 === null ? guessEncoding(bytes.includes(0) ? [bytes] : wordsOf(bytes)) : null;
   const text = guess === null ? null : decodedAs(guess, bytes);
   if (guess === null || text === null) {
     throw problem(
@@ -59,6 +60,14 @@ export function hasLostLetters(text: string): boolean {
 export function isDoubtful(bytes: Buffer, utf8: string): boolean {
   const letters = new Set(utf8.match(/[^\0-\x7f]/gu));
   return letters.size > 0 && letters.size <= 2 && !bytes.some((byte) => byte >= 0xe0);
+}
+
+/**
+ * Whether a doubtful text is rather not UTF-8: none of its letters stands beside an ASCII one, as in `café`.
+ * Shift_JIS's half-width `ﾈｺ` (cat) is the bytes of `Ⱥ`, and GBK's `猫` those of `è`.
+ */
+export function isUnlikely(bytes: Buffer, utf8: string): boolean {
+  return isDoubtful(bytes, utf8) && !/[A-Za-z][^\0-\x7f]|[^\0-\x7f][A-Za-z]/.test(utf8);
 }
 
 /** Bytes for a message: as text where they are UTF-8, else with \xNN for what is not ASCII. */

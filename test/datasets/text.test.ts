@@ -69,3 +69,11 @@ test('bytes in a message are text where they can be, and never a replacement cha
   assert.equal(showBytes(Buffer.from('Äpfel"')), '"Äpfel\\""');
   assert.equal(showBytes(Buffer.from([0x94, 0x5c, 0x2f, 0x61])), '"\\x94\\\\/a"');
 });
+
+test('two bytes that are one letter of UTF-8 or of Chinese are not guessed, beside ASCII letters they are UTF-8', () => {
+  const alone = Buffer.from('name,label\n0.jpg,è\n');
+  assert.throws(() => readText(alone, { path: 'labels.csv', encoding: null }), /cannot be told/);
+  assert.match(readText(alone, { path: 'labels.csv', encoding: 'gbk' }).text, /猫/);
+  const word = Buffer.from('name,label\n0.jpg,café\n');
+  assert.match(readText(word, { path: 'labels.csv', encoding: null }).text, /café/);
+});

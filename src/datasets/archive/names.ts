@@ -4,7 +4,7 @@
 import { problem } from '../../domain/problem.ts';
 import { decodedAs } from '../encodings.ts';
 import { guessEncoding } from '../guess-encoding.ts';
-import { hasLostLetters, isDoubtful, showBytes, wordsOf } from '../text.ts';
+import { hasLostLetters, isDoubtful, isUnlikely, showBytes, wordsOf } from '../text.ts';
 import type { ArchiveLimits } from './limits.ts';
 import { safePath } from './path.ts';
 import type { RawName } from './raw-entry.ts';
@@ -62,7 +62,8 @@ function encodingOf(
   const doubtful = utf8 !== null && isDoubtful(joined, utf8);
   if (asked !== null && (utf8 === null || doubtful)) return asked;
   const example = unsaid.find((bytes) => bytes.some((byte) => byte >= 0x80)) ?? Buffer.alloc(0);
-  if (utf8 !== null) {
+  const unlikely = utf8 !== null && isUnlikely(joined, utf8);
+  if (utf8 !== null && !unlikely) {
     if (doubtful) {
       warnings.push(
         `names that do not say their encoding, such as ${showBytes(example)}, are read as UTF-8 for the little that they show: say encoding=... if they are wrong`,
@@ -70,7 +71,7 @@ function encodingOf(
     }
     return 'utf-8';
   }
-  const guess = guessEncoding(words);
+  const guess = unlikely ? null : guessEncoding(words);
   if (guess === null && !namesAreLabels && unsaid.every(isPlainBelow)) {
     warnings.push(
       `the names of files, such as ${showBytes(example)}, are in an encoding that cannot be told: their bytes are shown as %XX, unless you say encoding=...`,
@@ -80,7 +81,7 @@ function encodingOf(
   if (guess === null) {
     throw problem(
       'encoding_unknown',
-      `The name of the entry ${showBytes(example)} is not UTF-8, and the encoding of the names cannot be told for sure`,
+      `The name of the entry ${showBytes(example)} is not UTF-8 for sure, and the encoding of the names cannot be told`,
       { hint: wayOut },
     );
   }
