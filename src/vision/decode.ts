@@ -54,8 +54,15 @@ async function decodeBySharp(bytes: Buffer): Promise<DecodedImage> {
 
 function whyForeign(bytes: Buffer): string {
   const format = foreignFormat(bytes);
-  if (format === null) return `not an image: ${understood}`;
-  return `${format} is not read here: convert it to JPEG or PNG, for example by \`magick mogrify -format jpg\``;
+  if (format !== null) {
+    return `${format} is not read here: convert it to JPEG or PNG, for example by \`magick mogrify -format jpg\``;
+  }
+  const text = bytes.toString('latin1', 0, 512);
+  if (text.startsWith('version https://git-lfs')) {
+    return 'a pointer of Git LFS in place of the image: fetch the images by `git lfs pull`';
+  }
+  if (/<!doctype html|<html[\s>]/i.test(text)) return `not an image but a web page: ${understood}`;
+  return `not an image: ${understood}`;
 }
 
 function asRgb(data: Buffer, channels: number): Uint8Array {

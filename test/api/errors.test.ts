@@ -122,6 +122,13 @@ test('a query that is not understood names its parameter', async () => {
     .type('application/gzip')
     .send('x');
   assert.deepEqual([alone.status, alone.body.errors[0].path], [422, 'pattern']);
+  const encoding = await api
+    .as(ann)
+    .post('/v1/datasets?encoding=shift-jiss')
+    .type('application/gzip')
+    .send('x');
+  assert.deepEqual([encoding.status, encoding.body.errors[0].path], [422, 'encoding']);
+  assert.match(encoding.body.errors[0].message, /WHATWG.*shift_jis/);
 });
 
 test('another owner’s things answer 404, exactly as if they were not there', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import sharp from 'sharp';
 import { Transforms } from '../../src/domain/data-options.ts';
 import type { ManifestItem } from '../../src/domain/dataset.ts';
 import { Problem } from '../../src/domain/problem.ts';
@@ -190,6 +191,49 @@ test('images of different sizes need a size, and the problem names those seen', 
   assert.deepEqual(loader.imageSize, [6, 10]);
   assert.deepEqual((await all(loader, 0))[0]?.shape, [4, 6, 10, 3]);
   loader.close();
+});
+
+test('images are turned as their EXIF orientation says where a job asks for it, and not elsewhere', async () => {
+  const raw = { width: 4, height: 2, channels: 3 as const };
+  // in stored pixels the left half is white; turned by 6, a quarter clockwise, it is the upper one
+  const pixels = Uint8Array.from({ length: 24 }, (_, i) => (Math.floor(i / 3) % 4 < 2 ? 255 : 0));
+  const bytes = await sharp(pixels, { raw }).withMetadata({ orientation: 6 }).png().toBuffer();
+  const imagesPath = join(await newFolder(), 'images.bin');
+  await writeFile(imagesPath, bytes);
+  const item = {
+    file: 'a.png',
+    label: 'a',
+    split: 'train' as const,
+    offset: 0,
+    length: bytes.length,
+    width: 4,
+    height: 2,
+    orientation: 6,
+    sha256: '',
+  };
+  const options = {
+    ...plain,
+    items: [item],
+    imagesPath,
+    train: false,
+    batchSize: 1,
+    dropLast: false,
+  };
+  for (const [exifOrientation, size, white] of [
+    ['ignore', [2, 4], [1, 1, 0, 0, 1, 1, 0, 0]],
+    ['apply', [4, 2], [1, 1, 1, 1, 0, 0, 0, 0]],
+  ] as const) {
+    const loader = createLoader({ ...options, exifOrientation });
+    assert.deepEqual(loader.imageSize, size);
+    for (let epoch = 0; epoch < 2; epoch++) {
+      const [batch] = await all(loader, epoch);
+      assert.deepEqual(
+        Array.from({ length: 8 }, (_, i) => batch?.images[3 * i]),
+        white,
+      );
+    }
+    loader.close();
+  }
 });
 
 test('fewer training images than one batch are refused, validation images are not', async () => {
