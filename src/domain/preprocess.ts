@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PaddingMode, ResizeMethod } from './data-options.ts';
+import { ExifOrientation, PaddingMode, ResizeMethod } from './data-options.ts';
 
 /** How an image becomes a model's input: preprocess.json, beside each export. */
 export const Preprocess = z.object({
@@ -9,6 +9,8 @@ export const Preprocess = z.object({
   color: z.literal('RGB'),
   /** [height, width] of the input. */
   size: z.tuple([z.int(), z.int()]),
+  /** Whether images were turned as their EXIF orientation says before anything else. */
+  exif_orientation: ExifOrientation,
   /** To `size`: `crop` fills it and cuts the middle out, `pad` fits into it, `squish` ignores the aspect, `no` takes
    * images as they are. */
   resize_method: ResizeMethod,

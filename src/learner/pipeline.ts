@@ -147,6 +147,7 @@ async function finish(
     arch: spec.arch,
     classes: run.classes,
     size: own.train.imageSize,
+    exif_orientation: spec.data.exif_orientation,
     resize_method: data.resize_method,
     padding_mode: data.padding_mode,
     mean: run.normalize?.mean ?? [0, 0, 0],

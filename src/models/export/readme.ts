@@ -9,12 +9,19 @@ const pillow: Record<ExportFacts['resize_method'], (image: string, size: string)
 };
 
 /** README.md of an exported model: how Python and JavaScript use it. */
-export function readme({ classes, size, resize_method, arch, mean, std }: ExportFacts): string {
+export function readme({
+  classes,
+  size,
+  exif_orientation,
+  resize_method,
+  arch,
+  mean,
+  std,
+}: ExportFacts): string {
   const [height, width] = size;
-  const fitted = pillow[resize_method](
-    'Image.open("image.jpg").convert("RGB")',
-    `(${width}, ${height})`,
-  );
+  const opened = 'Image.open("image.jpg")';
+  const upright = exif_orientation === 'apply' ? `ImageOps.exif_transpose(${opened})` : opened;
+  const fitted = pillow[resize_method](`${upright}.convert("RGB")`, `(${width}, ${height})`);
   const [less, over] = [mean, std].map((values) => `[${values.join(', ')}]`);
   const squeezes = resize_method === 'crop' || resize_method === 'pad';
   return `# An image classifier of ${classes.length} classes
