@@ -88,7 +88,12 @@ const problemCodes = {
     'The encoding of a name or a table is not known',
     'Say it: ?encoding=shift_jis, for example; or use UTF-8.',
   ],
-  labels_invalid: [422, 'labels.csv could not be read', 'Mend the line named in `detail`.'],
+  labels_invalid: [422, 'A table of labels could not be read', 'Mend the line named in `detail`.'],
+  labels_ambiguous: [
+    422,
+    'More than one thing may be the label',
+    'Say it outright: layout, csv, name_column, label_column.',
+  ],
   sizes_differ: [422, 'The images have different sizes', 'Set `data.size`, 224 for example.'],
   batch_too_large: [
     422,

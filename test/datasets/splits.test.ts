@@ -139,3 +139,7 @@ test('layout=name_re obeys the folders of a split', () => {
   });
   assert.deepEqual(Object.values(splits), [null, null, 'test']);
 });
+
+test('val/ and test/ without train/ are refused for that', () => {
+  assert.throws(() => label(['val/a/1.jpg', 'test/b/2.jpg']), refused(/no train\/ folder beside/));
+});

@@ -93,6 +93,14 @@ test('the split comes from is_valid, split, or fold', () => {
   ]);
   assert.deepEqual(splits('name,label,split\n0.jpg,cat,train\n1.jpg,dog,test\n'), [null, 'test']);
   assert.deepEqual(splits('name,label,fold\n0.jpg,cat,1\n1.jpg,dog,0\n'), ['train', 'valid']);
+  assert.deepEqual(splits('TRAIN,gs://b/0.jpg,cat\nVALIDATION,gs://b/1.jpg,dog\n'), [
+    'train',
+    'valid',
+  ]);
+  assert.deepEqual(splits('file,label,usage\n0.jpg,cat,Training\n1.jpg,dog,val\n'), [
+    'train',
+    'valid',
+  ]);
   assert.throws(
     () => byTable('name,label,split\n0.jpg,cat,train\n1.jpg,dog,later\n'),
     refused('labels_invalid', /line 3: "split" is "later"/),
@@ -188,5 +196,33 @@ test('where no layout fits, each that was tried says why it failed', () => {
   assert.throws(
     () => label(paths, { tables }),
     refused('dataset_layout', /a folder per class: .*upper folder.* a table of labels: No name/),
+  );
+});
+
+test('pieces of a download beside a table are no classes, whether or not the table can be read', () => {
+  const paths = ['part_1/a.jpg', 'part_1/b.jpg', 'part_2/c.jpg', 'part_2/d.jpg'];
+  const rows = (cells: string[]) =>
+    ['a', 'b', 'c', 'd'].map((name, i) => `${name},${cells[i]}`).join('\n');
+  const labels = (text: string) =>
+    Object.values(label(paths, { tables: { 'metadata.csv': text } }).labels);
+  assert.deepEqual(labels(`image_id,dx\n${rows(['nv', 'mel', 'nv', 'mel'])}`), [
+    'nv',
+    'mel',
+    'nv',
+    'mel',
+  ]);
+  assert.deepEqual(labels(`image_id,finding\n${rows(['nv', 'mel', 'nv', 'mel'])}`), [
+    'nv',
+    'mel',
+    'nv',
+    'mel',
+  ]);
+  assert.throws(
+    () => labels(`image_id,dx,diagnosis\n${rows(['nv,x', 'mel,x', 'nv,y', 'mel,x'])}`),
+    refused('labels_ambiguous', /"dx", "diagnosis".*label_column/),
+  );
+  assert.throws(
+    () => labels(`image_id,age,sex\n${rows(['1,m', '2,f', '3,m', '4,f'])}`),
+    refused('labels_invalid', /"age", "sex".*label_column/),
   );
 });

@@ -23,6 +23,7 @@ export function labelByClassFolders(placed: readonly Placed[]): Labelling {
     }
   }
   const groups = groupsOf(placed);
+  refuseSplitsAlone(groups);
   const classes = leaveOutSplits(groups, labelling);
   const repeats = classes.filter((group) => repeatsOthers(group, classes));
   const own = classes.filter((group) => !repeats.includes(group));
@@ -116,6 +117,18 @@ function takeRepeats(repeats: readonly Group[], labelling: Labelling): void {
       `${below.length} images under ${shown} are left out: it repeats the class folders beside it`,
     );
   }
+}
+
+/** `val/` and `test/` alone hold nothing to train on. */
+function refuseSplitsAlone(groups: readonly Group[]): void {
+  const deep =
+    groups.length > 1 &&
+    groups.every(({ name, direct }) => splitOf(name) !== null && direct.length === 0);
+  if (!deep || groups.some(({ name }) => splitOf(name) === 'train')) return;
+  throw problem(
+    'dataset_layout',
+    `There is no train/ folder beside ${some(groups.map(({ name }) => `${name}/`))}: nothing to train on`,
+  );
 }
 
 function refuseTwoReadings(groups: readonly Group[]): void {

@@ -4,7 +4,7 @@
 import { problem } from '../../domain/problem.ts';
 import type { FileNames } from './file-names.ts';
 import type { LabelOptions } from './files.ts';
-import { splitWord } from './split-words.ts';
+import { splitOf, splitWord } from './split-words.ts';
 import { invalidRow, type Row, type Table } from './table.ts';
 
 export type Columns = {
@@ -32,7 +32,7 @@ const imageEnding = /\.(jpe?g|png|gif|webp|tiff?|bmp|p[bgnp]m)$/i;
 const sampledRows = 300;
 const listedMax = 10;
 
-/** @throws Problem `labels_invalid` that names the columns and the parameter that says it outright */
+/** @throws Problem `labels_invalid`, `labels_ambiguous` with the columns and the parameter that says it outright */
 export function columnsOf(table: Table, names: FileNames, options: LabelOptions): Columns {
   const [first, ...rest] = table.rows;
   if (!first) throw problem('labels_invalid', `${table.path} has no line`);
@@ -44,8 +44,11 @@ export function columnsOf(table: Table, names: FileNames, options: LabelOptions)
     sought(titles, options[parameter], parameter, table);
   const name = explicit('name_column') ?? nameColumn(titles, sample, names);
   const others = titles.map((_, at) => at).filter((at) => at !== name);
-  const split = others.find((at) => header && isSplit(titles[at] ?? '')) ?? null;
   const rows = header ? rest : [first, ...rest];
+  const split =
+    others.find((at) => header && isSplit(titles[at] ?? '')) ??
+    others.find((at) => saysSplits(rows, at)) ??
+    null;
   const said = explicit('label_column');
   const candidates = others.filter((at) => at !== split && !indexColumns.test(titles[at] ?? ''));
   const warnings: string[] = [];
@@ -124,7 +127,13 @@ function sameLabels(
     (at) => pairs(first, at) === distinct(first) && distinct(at) === distinct(first),
   );
   const shown = worded.map((at) => quoted(titles[at])).join(', ');
-  if (!same) throw doubt(`several columns of ${table.path} may be the label: ${shown}`);
+  if (!same) {
+    throw problem(
+      'labels_ambiguous',
+      `Several columns of ${table.path} may be the label: ${shown}`,
+      { hint: 'Say which: label_column=…' },
+    );
+  }
   const chosen =
     worded.find((at) => rows.some(({ cells }) => /\p{L}/u.test(cells[at] ?? ''))) ?? first;
   warnings.push(`${shown} of ${table.path} say the same: ${quoted(titles[chosen])} is the label`);
@@ -157,8 +166,8 @@ export function labelOf(row: Row, { label, header, name }: Columns, table: Table
 
 /** The split that a row says, null for none. @throws Problem `labels_invalid` that names the line */
 export function splitOfRow(row: Row, columns: Columns, table: Table) {
-  if (columns.split === null || !columns.header) return null;
-  const title = columns.header.cells[columns.split] ?? '';
+  if (columns.split === null) return null;
+  const title = columns.header?.cells[columns.split] ?? `column ${columns.split + 1}`;
   const said = row.cells[columns.split] ?? '';
   const yesNo = yesNoColumns.exec(title);
   const asked = yesNo?.[1] ?? yesNo?.[2];
@@ -201,6 +210,12 @@ function sought(
   throw doubt(
     `${parameter}=${said}: ${table.path} has no such column, its columns are ${listed(titles)}`,
   );
+}
+
+/** Whether each cell is a split's word, and they are not all the same (Vertex AI: `TRAIN,gs://…,cat`). */
+function saysSplits(rows: readonly Row[], at: number): boolean {
+  const splits = rows.map(({ cells }) => splitOf(cells[at]));
+  return splits.every((split) => split !== null) && new Set(splits).size > 1;
 }
 
 function isSplit(title: string): boolean {

@@ -16,7 +16,7 @@ type Failure = { name: string; error: Problem };
 
 /**
  * The label and the split of each file that has one, and why each other image has none.
- * @throws Problem `dataset_empty`, `dataset_layout`, `labels_invalid`
+ * @throws Problem `dataset_empty`, `dataset_layout`, `labels_invalid`, `labels_ambiguous`
  */
 export function labelFiles(files: readonly NamedFile[], options: LabelOptions): Labelling {
   const images = files.filter((file) => file.isImage);
@@ -53,10 +53,26 @@ function labelBy(
   // a labels.csv means what it says, but for train/ and valid/, as in MNIST_SAMPLE; any other may be about anything
   const says = tables.some(({ path }) => isLabelsTable(path));
   if (table && says && !splits) return table;
-  if (byPlace && (splits || !says || mentions(tables, byPlace))) {
+  const doubt = failures.find(({ error }) => error.code === 'labels_ambiguous');
+  if (doubt && !splits) throw doubt.error;
+  if (byPlace && (splits || mayBeClasses(byPlace, tables, { says, table }))) {
     return table?.sure ? agreed(byPlace, table, tables) : said(byPlace, failures);
   }
   return table ? said(table, failures) : refuse(failures, images);
+}
+
+/** Whether folders are classes although a table is there: not `part_1`, `part_2`, nor beside labels of others. */
+function mayBeClasses(
+  { files }: Labelling,
+  tables: readonly NamedFile[],
+  { says, table }: { says: boolean; table: Labelling | null },
+): boolean {
+  const labels = new Set(files.map(({ label }) => label));
+  const names = new Set([...labels].map((label) => label.replace(/\d+/g, '')));
+  const arePieces = labels.size > 1 && names.size === 1 && /\p{L}/u.test([...names].join());
+  if (!arePieces && !says) return true;
+  const cells = new Set(tables.flatMap(({ text = '' }) => text.split(/[\s,;|"/\\]+/)));
+  return table === null && [...labels].every((label) => cells.has(label));
 }
 
 /** What a way to read gives; null where there is nothing for it to read, or it failed. */
@@ -98,12 +114,6 @@ function agreed(places: Labelling, table: Labelling, tables: readonly NamedFile[
     `The folders and ${names} say different labels: ${JSON.stringify(torn?.path)} is ${JSON.stringify(torn?.label)} by its folder and ${JSON.stringify(byTable.get(torn?.path ?? ''))} by the table`,
     { hint: `Say which is meant: layout=folder, or csv=${tables[0]?.path}.` },
   );
-}
-
-/** Whether a table that could not be matched with files at least names the folders as classes. */
-function mentions(tables: readonly NamedFile[], { files }: Labelling): boolean {
-  const cells = new Set(tables.flatMap(({ text = '' }) => text.split(/[\s,;|"]+/)));
-  return files.every(({ label }) => cells.has(label));
 }
 
 function refuse(failures: readonly Failure[], images: readonly NamedFile[]): never {
