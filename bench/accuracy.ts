@@ -88,6 +88,8 @@ async function accuracyOf({ spec, data, body }: Task, seed: number, engine: Engi
     checkpointPath: null,
     attempt: 1,
     engine,
+    jobId: '',
+    codeVersion: '',
   };
   const end = await runPipeline(input, journal, { signal: new AbortController().signal });
   if (end.outcome !== 'finished') throw new Error(`the run ended as ${end.outcome}`);

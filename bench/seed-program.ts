@@ -35,7 +35,8 @@ export async function runSeedProgram(
     checkpoint: (bytes) => writeFile(checkpointPath, bytes),
     async modelFile() {},
   };
-  const input = { spec, manifest, imagesPath: data.imagesPath, engine };
+  const provenance = { jobId: '', codeVersion: '' };
+  const input = { spec, manifest, imagesPath: data.imagesPath, engine, ...provenance };
   await runPipeline({ ...input, pretrained: null, checkpointPath: null, attempt: 1 }, journal, {
     signal: new AbortController().signal,
   });

@@ -7,6 +7,7 @@ import type { LrFindPhase } from '../domain/phase.ts';
 import { loadStateDict, stateDict } from '../models/state-dict.ts';
 import { lrFindChart } from '../plots/lr-find-chart.ts';
 import { chartSvg, svgToPng } from '../plots/render.ts';
+import { lightTheme } from '../plots/theme.ts';
 import { lrFindRate, lrFindStop } from '../training/lr-finder.ts';
 import { newSmoothing, smooth } from '../training/smoothing.ts';
 import { suggest } from '../training/suggestions.ts';
@@ -117,7 +118,7 @@ function resultOf(
 }
 
 async function writeResult({ journal }: Run, result: LrFindResult): Promise<void> {
-  const svg = chartSvg(lrFindChart(result));
+  const svg = chartSvg(lrFindChart(result, lightTheme));
   await journal.artifact('lr_find.json', 'application/json', Buffer.from(JSON.stringify(result)));
   await journal.artifact('lr_find.svg', 'image/svg+xml', Buffer.from(svg));
   await journal.artifact('lr_find.png', 'image/png', svgToPng(svg));

@@ -12,20 +12,19 @@ import { exportFiles } from '../models/export/export-files.ts';
 import { headDropouts } from '../models/head.ts';
 import { loadPretrained } from '../models/pretrained.ts';
 import { hasDiverged } from '../training/divergence.ts';
-import { interpret } from '../training/interpretation.ts';
-import { confusionMatrix } from '../training/metrics.ts';
 import { splitByRandPct } from '../training/split.ts';
 import { createLoader } from '../vision/loader.ts';
 import { batchStats, type ChannelStats, imagenetStats } from '../vision/normalize.ts';
 import { diverged, fit } from './fit.ts';
 import { historyCsv, newHistory } from './history.ts';
+import { writeInterpretation } from './interpretation.ts';
 import type { FinishedModel, Journal } from './journal.ts';
 import { Learner } from './learner.ts';
 import { lrFind } from './lr-find.ts';
 import { phaseLoaders } from './phase-data.ts';
 import { planPhases } from './phase-plan.ts';
+import { writeReport } from './report.ts';
 import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
-import { ttaValidation } from './tta.ts';
 import { validate } from './validate.ts';
 
 export type PipelineInput = {
@@ -40,6 +39,8 @@ export type PipelineInput = {
   checkpointPath: string | null;
   attempt: number;
   engine: EngineInfo;
+  jobId: string;
+  codeVersion: string;
 };
 export type PipelineEnd =
   | { outcome: 'finished'; model: FinishedModel }
@@ -89,7 +90,7 @@ export async function runPipeline(
   const loaders = phaseLoaders(run);
   try {
     await runPhases(run, loaders);
-    return { outcome: 'finished', model: await finish(run, loaders, body) };
+    return { outcome: 'finished', model: await finish(run, loaders, input, body) };
   } catch (error) {
     if (error instanceof Interrupted) return { outcome: 'interrupted' };
     throw error;
@@ -116,6 +117,7 @@ async function runPhases(run: Run, loaders: ReturnType<typeof phaseLoaders>): Pr
 async function finish(
   run: Run,
   loaders: ReturnType<typeof phaseLoaders>,
+  input: PipelineInput,
   body: string,
 ): Promise<FinishedModel> {
   const { journal, spec, history, learner } = run;
@@ -131,18 +133,8 @@ async function finish(
       lr: history.rows.at(-1)?.lr ?? [],
     });
   }
-  if (validation) {
-    const files = run.valid.map(({ file }) => file);
-    const report = interpret(validation.logits, run.classes, files, spec.evaluation.top_losses);
-    const augmented = await ttaValidation(run, own, validation.logits);
-    const tta = augmented && {
-      beta: augmented.beta,
-      scale: augmented.scale,
-      metrics: augmented.metrics,
-      confusion_matrix: confusionMatrix(augmented.probabilities),
-    };
-    await journal.artifact('interpretation.json', 'application/json', json({ ...report, tta }));
-  }
+  const interpretation =
+    own.valid && validation ? await writeInterpretation(run, own, data, validation) : null;
   const files = exportFiles(learner.model, {
     arch: spec.arch,
     classes: run.classes,
@@ -156,6 +148,13 @@ async function finish(
   for await (const { name, contentType, bytes } of files) {
     await journal.modelFile(name, contentType, bytes);
   }
+  const provenance = { ...input, digest: input.manifest.digest };
+  await writeReport(run, provenance, {
+    body,
+    size: own.train.imageSize,
+    validation,
+    interpretation,
+  });
   const { lin_ftrs, concat_pool, bn_final } = spec.head;
   return {
     classes: run.classes,
@@ -164,7 +163,7 @@ async function finish(
     normalize: run.normalize,
     head: { lin_ftrs, ps: headDropouts(spec.head.ps, lin_ftrs.length), concat_pool, bn_final },
     parameters: learner.model.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
-    confusionMatrix: validation && confusionMatrix(validation.logits),
+    confusionMatrix: interpretation?.confusion_matrix ?? null,
     metrics: validation ? { valid_loss: validation.loss, ...validation.metrics } : {},
     body,
   };

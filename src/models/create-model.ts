@@ -13,6 +13,5 @@ export function createModel(
   const body =
     arch === 'squeezenet1_1' ? squeezenetBody(builder) : resnetBody(builder, resnets[arch]);
   builder.group += 1;
-  const headForward = createHead(builder, body.features, classes, head);
-  return builder.build((x, mode) => headForward(body.forward(x, mode), mode));
+  return builder.build(body.forward, createHead(builder, body.features, classes, head));
 }

@@ -43,8 +43,12 @@ export type Model = {
   buffers: Buffer[];
   batchNorms: BatchNormLayer[];
   groups: number;
-  /** [N,H,W,3] -> logits [N,C]. */
-  forward: (x: tf.Tensor4D, mode: Mode) => tf.Tensor2D;
+  /** [N,H,W,3] -> the last activations of the convolutions [N,h,w,features]. */
+  body: Layer;
+  /** Those -> logits [N,C]. */
+  head: Layer<tf.Tensor2D>;
+  /** Both: [N,H,W,3] -> logits [N,C]. */
+  forward: Layer<tf.Tensor2D>;
   dispose: () => void;
 };
 
@@ -108,12 +112,22 @@ export class ModelBuilder {
   }
 
   /** The finished model. */
-  build(forward: Model['forward']): Model {
+  build(body: Model['body'], head: Model['head']): Model {
     const { parameters, buffers, batchNorms } = this;
+    const forward: Model['forward'] = (x, mode) => head(body(x, mode), mode);
     const dispose = () => {
       for (const { variable } of [...parameters, ...buffers]) variable.dispose();
     };
-    return { parameters, buffers, batchNorms, groups: this.group + 1, forward, dispose };
+    return {
+      parameters,
+      buffers,
+      batchNorms,
+      groups: this.group + 1,
+      body,
+      head,
+      forward,
+      dispose,
+    };
   }
 
   /** A batch norm's parameters and buffers, and how it normalises in a mode. */

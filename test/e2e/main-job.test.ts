@@ -7,7 +7,10 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { InferenceSession } from 'onnxruntime-node';
+import sharp from 'sharp';
+import { Interpretation } from '../../src/domain/interpretation.ts';
 import { readSafetensors } from '../../src/models/weights/safetensors.ts';
+import { fetchedBy, textOf } from '../plots/page.ts';
 import { newDataDir, Stack } from './running-stack.ts';
 import { tinyArchive, tinySpec } from './tiny-data.ts';
 
@@ -85,14 +88,32 @@ test('a job runs to a model, with every number and plot that made it', async () 
     'GET',
     `/v1/jobs/${id}/artifacts`,
   );
-  assert.deepEqual(artifacts.data.map(({ name }) => name).sort(), [
-    'history.csv',
-    'history.json',
-    'interpretation.json',
-    'lr_find.json',
-    'lr_find.png',
-    'lr_find.svg',
-  ]);
+  const plots = ['confusion_matrix', 'class_scores', 'losses', 'lr_find', 'metrics', 'rates'];
+  assert.deepEqual(
+    artifacts.data.map(({ name }) => name).sort(),
+    [
+      'history.csv',
+      'history.json',
+      'interpretation.json',
+      'lr_find.json',
+      'report.html',
+      ...[...plots, 'top_losses'].flatMap((name) => [`${name}.png`, `${name}.svg`]),
+    ].sort(),
+  );
+  for (const { name } of artifacts.data) {
+    if (!/\.(svg|png)$/.test(name)) continue;
+    const bytes = await (await stack.fetch(`/v1/jobs/${id}/artifacts/${name}`)).arrayBuffer();
+    assert.equal((await sharp(Buffer.from(bytes)).metadata()).format, name.split('.').at(-1));
+  }
+  const told = await stack.call('GET', `/v1/jobs/${id}/interpretation`);
+  const { top_losses, confusion_matrix } = Interpretation.parse(told);
+  assert.deepEqual([top_losses.length, confusion_matrix.flat().length], [9, 4]);
+  const page = await stack.fetch(`/v1/jobs/${id}/report`);
+  assert.match(page.headers.get('content-type') ?? '', /^text\/html/);
+  assert.match(page.headers.get('content-security-policy') ?? '', /sandbox; default-src 'none'/);
+  const report = await page.text();
+  assert.deepEqual(fetchedBy(report), []);
+  assert.ok(textOf(report).includes(id) && textOf(report).includes(String(job.dataset_digest)));
 
   model = String(job.model);
   const card = await stack.call<{

@@ -215,8 +215,7 @@ export async function runCut(
   const journal: Journal = {
     event() {},
     async artifact(name, _, bytes) {
-      // the drawing numbers its elements through the whole process
-      if (!/\.(svg|png)$/.test(name)) keep(name, bytes);
+      keep(name, bytes);
     },
     async modelFile(name, _, bytes) {
       keep(name, bytes);
@@ -244,6 +243,8 @@ export async function runCut(
       checkpointPath: saved ? checkpoint : null,
       attempt: index + 1,
       engine,
+      jobId: 'job_01ARZ3NDEKTSV4RRFFQ69G5FAV',
+      codeVersion: '0',
     };
     const end = await settled(runPipeline(input, journal, { signal }));
     if (end instanceof Problem || end.outcome === 'finished') {
@@ -296,7 +297,8 @@ async function settled(run: Promise<PipelineEnd>): Promise<PipelineEnd | Problem
 }
 
 /** The files without the seconds that an epoch took. */
-function timeless({ 'history.csv': _, ...files }: Record<string, string>): Record<string, string> {
+function timeless(all: Record<string, string>): Record<string, string> {
+  const { 'history.csv': _, 'report.html': __, ...files } = all;
   const history = files['history.json'];
   if (history === undefined) return files;
   return { ...files, 'history.json': history.replaceAll(/"seconds":[\d.e-]+/g, '"seconds":0') };

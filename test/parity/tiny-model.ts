@@ -15,10 +15,5 @@ export function tinyModel(): Model {
   stages.push(stage('0.4.0', '0.4.1', 6, 8));
   b.group = 2;
   const head = createHead(b, 8, 3, { lin_ftrs: [8], ps: 0, concat_pool: true, bn_final: false });
-  return b.build((x, mode) =>
-    head(
-      stages.reduce((h, layer) => layer(h, mode), x),
-      mode,
-    ),
-  );
+  return b.build((x, mode) => stages.reduce((h, layer) => layer(h, mode), x), head);
 }

@@ -17,6 +17,7 @@ export type EngineChoice = {
 /** Everything that the trainer needs to know; the supervisor's first message. */
 export type TrainerInput = {
   jobId: string;
+  codeVersion: string;
   attempt: number;
   spec: Spec;
   /** A file with the Manifest as JSON: it may be too long for a message. */

@@ -47,6 +47,7 @@ export async function runAttempt(
     {
       ...inputs,
       jobId: job.id,
+      codeVersion: deps.codeVersion,
       attempt,
       spec: job.spec,
       checkpointPath: checkpoint.latestPath,

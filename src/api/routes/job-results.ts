@@ -13,6 +13,13 @@ const ById = z.object({ id: z.string() });
 const ByName = z.object({ id: z.string(), '*': z.string() });
 const Steps = z.strictObject({ steps: z.enum(['true', 'false']).default('false') });
 
+/** An artifact that is opened in a browser runs nothing and fetches nothing. */
+const asDocument = {
+  'content-security-policy':
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+  'x-content-type-options': 'nosniff',
+};
+
 export async function jobResultRoutes(plain: FastifyInstance, deps: ApiDeps): Promise<void> {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   const { records } = deps;
@@ -51,10 +58,17 @@ export async function jobResultRoutes(plain: FastifyInstance, deps: ApiDeps): Pr
     const { id } = await owned(request, of.id);
     const file = (await records.getArtifactList(id)).find(({ name }) => name === of.name);
     if (!file) throw notYet(id, of.name);
+    reply.headers(asDocument);
     return await sendObject(request, reply, file, (range) =>
       records.streamArtifact(id, file.name, range),
     );
   };
+  app.get('/jobs/:id/interpretation', { schema: { params: ById } }, (request, reply) =>
+    artifact(request, reply, { id: request.params.id, name: 'interpretation.json' }),
+  );
+  app.get('/jobs/:id/report', { schema: { params: ById } }, (request, reply) =>
+    artifact(request, reply, { id: request.params.id, name: 'report.html' }),
+  );
   for (const kind of ['svg', 'png']) {
     app.get(`/jobs/:id/lr-find.${kind}`, { schema: { params: ById } }, (request, reply) =>
       artifact(request, reply, { id: request.params.id, name: `lr_find.${kind}` }),
