@@ -8,15 +8,20 @@ import { Hello } from './protocol.ts';
 
 export type Peer = { child: Child; hello: z.infer<typeof Hello> };
 
+/** The interpreters that ONECYCLE_PEER_PYTHON names. */
+export function peerPythons(): string[] {
+  const named = process.env.ONECYCLE_PEER_PYTHON ?? 'python3';
+  return named.split(':').filter((name) => name !== '');
+}
+
 /** Every interpreter in which this script of bench/peers runs; what is missing is said on stderr. */
 export async function findPeers(
   script: 'pytorch.py' | 'fastai-v1.py',
   { threads }: { threads: number },
 ): Promise<Peer[]> {
-  const named = process.env.ONECYCLE_PEER_PYTHON ?? 'python3';
   const path = fileURLToPath(new URL(`./peers/${script}`, import.meta.url));
   const found: Peer[] = [];
-  for (const python of named.split(':').filter((name) => name !== '')) {
+  for (const python of peerPythons()) {
     const child = startChild(python, [path, String(threads)]);
     try {
       found.push({ child, hello: await child.ask(Hello, { do: 'hello' }) });

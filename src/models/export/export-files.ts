@@ -6,6 +6,7 @@ import type { Model } from '../model.ts';
 import { stateDict } from '../state-dict.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import { evaluationGraph } from './evaluation-graph.ts';
+import type { Graph } from './graph.ts';
 import { writeOnnx } from './onnx.ts';
 import { readme } from './readme.ts';
 import { writeTfjs } from './tfjs.ts';
@@ -19,24 +20,34 @@ export type ExportFacts = Omit<Preprocess, 'input' | 'layout' | 'color' | 'inter
 
 /** One file after another, so that one at a time is in memory. */
 export async function* exportFiles(model: Model, facts: ExportFacts): AsyncGenerator<ExportFile> {
-  const { arch, classes } = facts;
-  yield text('labels.txt', 'plain', labels(classes));
+  yield text('labels.txt', 'plain', labels(facts.classes));
   yield text('README.md', 'markdown', readme(facts));
-  const metadata = { arch, classes: JSON.stringify(classes) };
+  yield* safetensorsFiles(model, facts);
+  yield* graphFiles(await evaluationGraph(model, facts.size), facts);
+}
+
+function* safetensorsFiles(model: Model, facts: ExportFacts): Generator<ExportFile> {
+  const { arch } = facts;
   const tensors = stateDict(model);
+  const metadata = metadataOf(facts);
   yield binary('safetensors/model.safetensors', writeSafetensors(tensors, metadata));
-  const renamed = writeSafetensors(torchvisionNames(arch, tensors), metadata);
-  yield binary('safetensors/torchvision.safetensors', renamed);
+  const renamed = torchvisionNames(arch, tensors);
+  yield binary('safetensors/torchvision.safetensors', writeSafetensors(renamed, metadata));
   yield preprocess('safetensors', facts, 'NCHW');
+}
 
-  const graph = await evaluationGraph(model, facts.size);
-  yield binary('onnx/model.onnx', writeOnnx(graph, metadata));
+function* graphFiles(graph: Graph, facts: ExportFacts): Generator<ExportFile> {
+  const { arch, classes } = facts;
+  yield binary('onnx/model.onnx', writeOnnx(graph, metadataOf(facts)));
   yield preprocess('onnx', facts, 'NCHW');
-
   const tfjs = writeTfjs(graph, { arch, classes });
   for (const { name, bytes } of tfjs.shards) yield binary(`tfjs/${name}`, bytes);
   yield json('tfjs/model.json', tfjs.model);
   yield preprocess('tfjs', facts, 'NHWC');
+}
+
+function metadataOf({ arch, classes }: ExportFacts): Record<string, string> {
+  return { arch, classes: JSON.stringify(classes) };
 }
 
 function text(name: string, kind: 'plain' | 'markdown', content: string): ExportFile {

@@ -54,8 +54,8 @@ With \`@tensorflow/tfjs\`, and an \`<img>\`, canvas or video called \`image\`:
 
 \`\`\`js
 const model = await tf.loadGraphModel('tfjs/model.json');
-const pixels = tf.image.resizeBilinear(tf.browser.fromPixels(image), [${height}, ${width}], true).div(255).sub(${less}).div(${over});
-const probabilities = await model.predict(pixels.expandDims()).data();
+const resized = tf.image.resizeBilinear(tf.browser.fromPixels(image), [${height}, ${width}], true);
+const probabilities = await model.predict(tf.div(tf.sub(tf.div(tf.expandDims(resized), 255), ${less}), ${over})).data();
 \`\`\`
 ${squeezes ? '\nThis squeezes the whole image into the input; to do as training did, give it the shape of the input first.\n' : ''}`;
 }
