@@ -105,6 +105,7 @@ async function validationPixels(items: ManifestItem[], imagesPath: string, dir: 
     size: facts.size,
     resizeMethod: facts.resize_method,
     paddingMode: facts.padding_mode,
+    exifOrientation: facts.exif_orientation,
     transforms: null,
     train: false,
     batchSize: items.length,

@@ -18,6 +18,7 @@ test('each format has classes and preprocessing beside it; a class’s name may 
     size: [40, 56] as [number, number],
     resize_method: 'pad' as const,
     padding_mode: 'zeros' as const,
+    exif_orientation: 'apply' as const,
     mean: [0.1, 0.2, 0.3],
     std: [0.4, 0.5, 0.6],
   };
