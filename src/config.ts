@@ -68,6 +68,7 @@ const Environment = z.object({
     )
     .default('info'),
   MAX_UPLOAD_BYTES: bytes.default(20 * 2 ** 30),
+  PREDICT_CACHE_BYTES: bytes.default(512 * 2 ** 20),
   ZOO_DIR: z.string().optional(),
 });
 
@@ -86,6 +87,7 @@ export type Config = {
   threads: number;
   logLevel: string;
   maxUploadBytes: number;
+  predictCacheBytes: number;
   zooDir: string;
 };
 
@@ -127,6 +129,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     threads: env.THREADS,
     logLevel: env.LOG_LEVEL,
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
+    predictCacheBytes: env.PREDICT_CACHE_BYTES,
     zooDir: resolve(env.ZOO_DIR ?? join(dataDir, 'zoo')),
   };
 }

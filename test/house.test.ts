@@ -21,6 +21,7 @@ const levels: Record<string, number> = {
   'src/queue': 3,
   'src/datasets': 4,
   'src/learner': 4,
+  'src/predict': 4,
   'src/api': 5,
   'src/start-api.ts': 6,
   'src/stack-file.ts': 6,
@@ -52,6 +53,11 @@ const refused: [string, string[], string][] = [
     'src/datasets',
     ['src/engine', 'src/models', 'src/learner', 'src/store'],
     'a data set knows files and, by vision/, whether they are images',
+  ],
+  [
+    'src/predict',
+    ['src/store', 'src/queue', 'src/models', 'src/datasets', 'src/learner'],
+    'a prediction knows an exported file and images',
   ],
   ['src/plots', ['src/engine', 'src/store'], 'charts are data'],
 ];
@@ -110,6 +116,17 @@ test('some rooms know nothing of each other', () => {
     );
     assert.deepEqual(found, [], reason);
   }
+});
+
+test('the API’s thread loads nothing that trains or decodes, through whatever it imports', () => {
+  const reached = new Set(['src/server.ts']);
+  for (const file of reached) {
+    for (const { from, to } of imports) if (from === file) reached.add(to);
+  }
+  assert.ok(reached.has('src/predict/predictor.ts'));
+  const rooms = ['src/engine', 'src/vision', 'src/models', 'src/datasets', 'src/learner'];
+  const values = [...reached].filter((file) => rooms.includes(roomOf(file)));
+  assert.deepEqual(values, []);
 });
 
 test('config and logger are read by entry points and workers only', () => {

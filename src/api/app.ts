@@ -17,6 +17,7 @@ import { jobResultRoutes } from './routes/job-results.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelFileRoutes } from './routes/model-files.ts';
 import { modelRoutes } from './routes/models.ts';
+import { predictionRoutes } from './routes/predictions.ts';
 import { systemRoutes } from './routes/system.ts';
 
 /** The API, ready to listen or to be injected into. */
@@ -71,6 +72,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(jobResultRoutes, deps);
       await v1.register(modelRoutes, deps);
       await v1.register(modelFileRoutes, deps);
+      await v1.register(predictionRoutes, deps);
     },
     { prefix: '/v1' },
   );

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Predictor } from '../predict/predictor.ts';
 import type { LiveEvents } from '../queue/live-events.ts';
 import type { Queues } from '../queue/queues.ts';
 import type { Records } from '../store/records.ts';
@@ -10,6 +11,7 @@ export type ApiDeps = {
   records: Records;
   queues: Queues;
   liveEvents: LiveEvents;
+  predictor: Predictor;
   apiKeys: readonly OwnedKey[];
   maxUploadBytes: number;
   codeVersion: string;

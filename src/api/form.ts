@@ -12,7 +12,7 @@ export type FormHandlers = {
   /** A field of text; what it throws ends the form. */
   onField(name: string, value: string): void;
   /** A file, which must be read to its end; what it throws or rejects with ends the form. */
-  onFile(name: string, file: Readable): Promise<void>;
+  onFile(name: string, file: Readable, fileName: string | null): Promise<void>;
 };
 
 /** Whether the body is a multipart form. */
@@ -51,12 +51,12 @@ export async function readForm(
         fail(error);
       }
     });
-    parser.on('file', (name: string | undefined, file) => {
+    parser.on('file', (name: string | undefined, file, fileName: string | undefined) => {
       // it is told of by the parser's error too
       file.on('error', fail);
       if (failed) return void file.resume();
       open = file;
-      const taken = Promise.resolve().then(() => onFile(named(name), file));
+      const taken = Promise.resolve().then(() => onFile(named(name), file, fileName || null));
       files.push(taken);
       taken.catch(fail);
     });
@@ -95,7 +95,7 @@ function named(name: string | undefined): string {
 
 function broken(detail: string, cause?: unknown) {
   return problem('invalid_request', detail, {
-    hint: 'Send the archive as the field `file`: curl -F file=@images.tgz, or as the body itself.',
+    hint: 'Send multipart/form-data as browsers do: curl -F, or fetch with a FormData.',
     ...(cause === undefined ? {} : { cause }),
   });
 }

@@ -13,7 +13,9 @@ export function answerProblems(app: FastifyInstance, patience: Patience): void {
   app.setErrorHandler((error: FastifyError | Problem, request, reply) => {
     if (left(error)) return reply.hijack();
     const known = asProblem(error);
-    if (known.status >= 500) request.log.error({ error }, 'request failed');
+    // one that asks to come again is no fault of anything
+    if (known.status >= 500 && known.code !== 'predictor_busy')
+      request.log.error({ error }, 'request failed');
     const body = JSON.stringify(problemBody(known, request.id));
     reply.code(known.status).type('application/problem+json');
     return sendEarly(reply, body, patience);

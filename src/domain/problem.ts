@@ -120,6 +120,18 @@ const problemCodes = {
     'The weights of the model could not be taken in',
     'Read its error, mend it, upload it again.',
   ],
+  model_not_exported: [
+    409,
+    'The model has no ONNX export',
+    'Models of an earlier version have none: train it again.',
+  ],
+  image_unusable: [422, 'An image cannot be predicted', 'See `errors` for which, and why.'],
+  image_too_large: [413, 'The images are over the limit', 'Send smaller images, or fewer at once.'],
+  predictor_busy: [
+    503,
+    'Too many predictions wait already',
+    'Try again after as many seconds as Retry-After says.',
+  ],
   model_unknown: [422, 'The model does not exist', 'Check the id.'],
   diverged: [
     422,

@@ -145,6 +145,9 @@ export class Records {
     const { bytes, sha256 } = await this.store.put(`models/${id}/${name}`, body, { contentType });
     return { name, bytes, sha256, content_type: contentType };
   }
+  getModelFile(id: string, name: string) {
+    return this.store.get(`models/${id}/${name}`);
+  }
   streamModelFile(id: string, name: string, range?: ByteRange) {
     return this.store.stream(`models/${id}/${name}`, range);
   }

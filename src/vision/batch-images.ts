@@ -3,7 +3,8 @@
 // next. So whatever can begin is begun before render() first waits, and a batch takes one turn when its
 // images are at hand, and two when they must be decoded.
 
-import { type ImageKernels, imageKernels } from '../engine/onednn/render.ts';
+import type { ImageKernels } from '../engine/onednn/image-kernels.ts';
+import { imageKernels } from '../engine/onednn/render.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { DecodedImage } from './decoded-image.ts';
 import type { LoaderImages } from './loader-images.ts';

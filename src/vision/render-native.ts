@@ -1,4 +1,4 @@
-import { type ImageKernels, paddingModes, planStride } from '../engine/onednn/render.ts';
+import { type ImageKernels, paddingModes, planStride } from '../engine/onednn/image-kernels.ts';
 import type { ChannelStats } from './normalize.ts';
 import type { SourceImage } from './transforms/apply-plan.ts';
 import type { Plan } from './transforms/plan.ts';

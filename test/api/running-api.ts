@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino';
 import supertest from 'supertest';
 import { buildApp } from '../../src/api/app.ts';
 import { type Patience, patience } from '../../src/api/patience.ts';
+import { createPredictor, type PredictorOptions } from '../../src/predict/predictor.ts';
 import { startEmbeddedRedis } from '../../src/queue/embedded-redis.ts';
 import { LiveEvents } from '../../src/queue/live-events.ts';
 import { Queues } from '../../src/queue/queues.ts';
@@ -17,13 +18,26 @@ export const ann = 'Bearer key-of-ann-0123456789';
 export const bob = 'Bearer key-of-bob-0123456789';
 
 export async function startTestApi(
-  options: { maxUploadBytes?: number; patience?: Partial<Patience>; logger?: Logger } = {},
+  options: {
+    maxUploadBytes?: number;
+    patience?: Partial<Patience>;
+    logger?: Logger;
+    predictor?: Partial<PredictorOptions>;
+  } = {},
 ) {
   const dir = await mkdtemp(join(tmpdir(), 'onecycle-api-'));
   const redis = await startEmbeddedRedis(dir);
   const queues = await Queues.connect(redis.url);
   const records = new Records(new FileStore(join(dir, 'store')));
+  const predictor = createPredictor({
+    threads: 1,
+    coresPerThread: 1,
+    imagesMax: 64,
+    cacheBytes: 2 ** 28,
+    ...options.predictor,
+  });
   const app = await buildApp({
+    predictor,
     records,
     queues,
     liveEvents: new LiveEvents(queues.redis),
@@ -33,7 +47,7 @@ export async function startTestApi(
     ],
     maxUploadBytes: options.maxUploadBytes ?? 2 ** 30,
     codeVersion: '0.0.0-test',
-    logger: options.logger ?? pino({ level: 'silent' }),
+    logger: options.logger ?? pino({ level: process.env.TEST_LOG ?? 'silent' }),
     patience: { ...patience, ...options.patience },
   });
   await app.ready();
@@ -52,6 +66,7 @@ export async function startTestApi(
     }),
     async close() {
       await app.close();
+      await predictor.close();
       await queues.close();
       await redis.close();
       await rm(dir, { recursive: true, force: true });

@@ -1,6 +1,7 @@
 import { Problem } from '../../src/domain/problem.ts';
 import { startEngine } from '../../src/engine/engine.ts';
-import { type ImageKernels, imageKernels } from '../../src/engine/onednn/render.ts';
+import type { ImageKernels } from '../../src/engine/onednn/image-kernels.ts';
+import { imageKernels } from '../../src/engine/onednn/render.ts';
 
 /** The addon's image kernels, null where it is not built; the engine js is current afterwards. */
 export async function builtKernels(): Promise<ImageKernels | null> {
