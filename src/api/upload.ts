@@ -2,7 +2,12 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
-import { type ArchiveFormat, sniffArchive, sniffBytes } from '../domain/archive-format.ts';
+import {
+  type ArchiveFormat,
+  foreignArchive,
+  sniffArchive,
+  sniffBytes,
+} from '../domain/archive-format.ts';
 import type { DatasetOptions } from '../domain/dataset.ts';
 import { problem } from '../domain/problem.ts';
 import { isForm, readForm } from './form.ts';
@@ -99,6 +104,12 @@ async function sniffed(
 
 function notAnArchive(head: Buffer) {
   if (head.length === 0) return problem('not_an_archive', 'The upload is empty');
+  const foreign = foreignArchive(head);
+  if (foreign !== null) {
+    return problem('not_an_archive', `The upload is a ${foreign} archive, which is not read here`, {
+      hint: 'Pack the images as zip or tar.gz.',
+    });
+  }
   const begin = head.subarray(0, 16).toString('latin1');
   const detail = `The upload begins with ${JSON.stringify(begin)}: neither zip nor tar nor tar.gz`;
   if (!begin.startsWith('--')) return problem('not_an_archive', detail);

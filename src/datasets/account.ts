@@ -2,9 +2,9 @@
 // counted under a reason.
 
 import { problem } from '../domain/problem.ts';
-import { otherKindReason } from './file-kinds.ts';
+import { isArchiveName, otherKindReason } from './file-kinds.ts';
 import type { Findings } from './findings.ts';
-import type { Labelling, NamedFile } from './labelling/files.ts';
+import { type Labelling, type NamedFile, some } from './labelling/files.ts';
 import { hasLostLetters } from './text.ts';
 
 /**
@@ -35,6 +35,25 @@ export function accountFor(
       findings.skip(file.path, 'a table that no label is read from');
     else findings.skip(file.path, otherKindReason(file.path), { minor: true });
   }
+}
+
+/**
+ * Says what an archive without any image holds instead.
+ * @throws Problem `dataset_empty`
+ */
+export function refuseImageless(files: readonly NamedFile[], findings: Findings): void {
+  if (files.some(({ isImage }) => isImage)) return;
+  accountFor(files, { files: [], skipped: [], warnings: [] }, findings);
+  const inside = files.filter(({ path }) => isArchiveName(path)).map(({ path }) => path);
+  if (inside.length === 0) {
+    throw problem(
+      'dataset_empty',
+      `The archive holds no image; it holds ${findings.reasonsInWords()}`,
+    );
+  }
+  throw problem('dataset_empty', `The archive holds no image, only archives: ${some(inside)}`, {
+    hint: 'Send one of them as it is, or unpack them and send an archive of the images.',
+  });
 }
 
 const foldersNamedMax = 20;

@@ -8,7 +8,7 @@ import { archiveEntries } from './archive/archive.ts';
 import type { ArchiveLimits } from './archive/limits.ts';
 import { pathsOf } from './archive/names.ts';
 import type { RawEntry, RawName } from './archive/raw-entry.ts';
-import { isArchiveName, isOtherKind } from './file-kinds.ts';
+import { isOtherKind } from './file-kinds.ts';
 import type { Findings } from './findings.ts';
 import { isTableName } from './labelling/csv.ts';
 import type { NamedFile } from './labelling/files.ts';
@@ -186,20 +186,4 @@ function withoutPreviews(files: NamedFile[], findings: Findings): NamedFile[] {
     `${previews.length} files in folders named thumbs or thumbnails are left out as previews of others: rename the folder if it is a class`,
   );
   return files.filter(({ path }) => !isPreview(path));
-}
-
-/** The archives inside of an archive that has no image of its own. */
-export function refuseNested(files: readonly NamedFile[]): void {
-  if (files.some(({ isImage }) => isImage)) return;
-  const inside = files.filter(({ path }) => isArchiveName(path)).map(({ path }) => path);
-  if (inside.length === 0) return;
-  const shown = inside
-    .slice(0, 10)
-    .map((path) => JSON.stringify(path))
-    .join(', ');
-  throw problem(
-    'dataset_empty',
-    `The archive holds no image, only archives: ${shown}${inside.length > 10 ? ` and ${inside.length - 10} more` : ''}`,
-    { hint: 'Send one of them as it is, or unpack them and send an archive of the images.' },
-  );
 }

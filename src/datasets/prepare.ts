@@ -14,10 +14,10 @@ import {
   nothingSaid,
 } from '../domain/dataset.ts';
 import { Problem, problem } from '../domain/problem.ts';
-import { accountFor, warnOfEmptyFolders } from './account.ts';
+import { accountFor, refuseImageless, warnOfEmptyFolders } from './account.ts';
 import { type ArchiveLimits, archiveLimits } from './archive/limits.ts';
 import { Findings } from './findings.ts';
-import { readNames, refuseNested } from './first-reading.ts';
+import { readNames } from './first-reading.ts';
 import { type LabelledFile, type Labelling, type NamedFile, some } from './labelling/files.ts';
 import { labelFiles } from './labelling/labelling.ts';
 import { packImages } from './prepare-images.ts';
@@ -60,7 +60,7 @@ export async function prepareDataset(options: PrepareOptions): Promise<PreparedD
       { ...options, csv, encoding, namesAreLabels, limits },
       findings,
     );
-    refuseNested(files);
+    refuseImageless(files, findings);
     const wanted = choose(labelFiles(files, labels), files, findings);
     await mkdir(options.workDir, { recursive: true });
     const imagesPath = join(options.workDir, 'images.bin');

@@ -38,7 +38,7 @@ export function readText(
   if (guess === null || text === null) {
     throw problem(
       'encoding_unknown',
-      `${JSON.stringify(path)} is not UTF-8, and its encoding cannot be told for sure`,
+      `${JSON.stringify(path)} is not UTF-8 (line ${badLine(bytes)}), and its encoding cannot be told for sure`,
       { hint: asUtf8 },
     );
   }
@@ -86,6 +86,18 @@ export function wordsOf(bytes: Buffer): Buffer[] {
     pieces.filter((piece) => /[\x80-\xff]/.test(piece)).map((piece) => piece.replace(/\d+$/, '')),
   );
   return [...words].map((word) => Buffer.from(word, 'latin1'));
+}
+
+/** The first line that is not UTF-8, from 1. */
+function badLine(bytes: Buffer): number {
+  let line = 1;
+  for (let from = 0; from < bytes.length; line++) {
+    const end = bytes.indexOf(0x0a, from);
+    const to = end < 0 ? bytes.length : end;
+    if (bytes.includes(0) || decodedAs('utf-8', bytes.subarray(from, to)) === null) break;
+    from = to + 1;
+  }
+  return line;
 }
 
 function markOf(bytes: Buffer): string | null {

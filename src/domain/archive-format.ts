@@ -15,6 +15,22 @@ export function sniffArchive(first: Uint8Array): ArchiveFormat | null {
   return isTarHeader(first) ? 'tar' : null;
 }
 
+/** Archives that are known and not read, by their first bytes. */
+const foreign: [string, string][] = [
+  ['7z\xbc\xaf\x27\x1c', '7z'],
+  ['Rar!\x1a\x07', 'RAR'],
+  ['\xfd7zXZ\0', 'xz'],
+  ['BZh', 'bzip2'],
+  ['\x28\xb5\x2f\xfd', 'Zstandard'],
+  ['MSCF', 'CAB'],
+];
+
+/** The name of an archive that onecycle does not read, by the first bytes of the file; null for anything else. */
+export function foreignArchive(first: Uint8Array): string | null {
+  const begin = Buffer.from(first.subarray(0, 8)).toString('latin1');
+  return foreign.find(([magic]) => begin.startsWith(magic))?.[1] ?? null;
+}
+
 /** Old tars have no magic, every tar has a checksum: the header's bytes summed with blanks in its place. */
 function isTarHeader(header: Uint8Array): boolean {
   if (header.length < sniffBytes) return false;

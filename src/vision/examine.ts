@@ -1,6 +1,6 @@
-import sharp from 'sharp';
 import { decodeImage } from './decode.ts';
 import { imageFormat } from './image-format.ts';
+import { metadataOf, statsOf } from './metadata.ts';
 import { type Orientation, orientationOf } from './orientation.ts';
 
 /** What a data set keeps of an image; `faint` says that next to nothing of it is left in 8 bits, and why. */
@@ -21,26 +21,21 @@ export async function examineImage(bytes: Buffer): Promise<Examined> {
 
 async function faintness(bytes: Buffer, pixels: Uint8Array): Promise<string | null> {
   const format = imageFormat(bytes);
-  const isPnm = format === 'pnm';
-  const mayBeWider = format === 'tiff' || (format === 'png' && bytes[24] === 16) || isPnm;
-  if (!mayBeWider) return null;
   const faint = !pixels.some((level) => level >= faintLevels);
-  if (isPnm) return faint && /^P[2356]/.test(bytes.toString('latin1', 0, 2)) ? wide(pixels) : null;
-  const { depth } = await sharp(bytes, { limitInputPixels: false }).metadata();
-  if (depth === 'uchar' || depth === undefined) return null;
-  if (depth === 'ushort') return faint ? wide(pixels) : null;
-  const { channels } = await sharp(bytes, { limitInputPixels: false }).stats();
-  const [min, max] = [
-    Math.min(...channels.map((c) => c.min)),
-    Math.max(...channels.map((c) => c.max)),
-  ];
+  if (format === 'pnm') {
+    const brightest = pixels.reduce((max, level) => Math.max(max, level), 0);
+    return faint && brightest > 0 ? `its samples go to ${brightest} of 255` : null;
+  }
+  if (format !== 'tiff' && !(format === 'png' && bytes[24] === 16)) return null;
+  const depth = (await metadataOf(bytes))?.depth;
+  if (depth === 'uchar' || depth === undefined || (depth === 'ushort' && !faint)) return null;
+  const channels = (await statsOf(bytes))?.channels ?? [];
+  const min = Math.min(...channels.map((channel) => channel.min));
+  const max = Math.max(...channels.map((channel) => channel.max));
+  if (channels.length === 0 || (min === 0 && max === 0)) return null;
+  if (depth === 'ushort') return `its samples go from ${min} to ${max} of 65535`;
   if (min >= 0 && max <= 255 && !faint) return null;
-  return `its numbers (${depth}) go from ${short(min)} to ${short(max)}, and are taken as 0 to 255`;
-}
-
-function wide(pixels: Uint8Array): string {
-  const most = pixels.reduce((max, level) => Math.max(max, level), 0);
-  return `its brightest pixel is ${most} of 255, once its samples are brought to 8 bits`;
+  return `its samples (${depth}) go from ${short(min)} to ${short(max)}, and are taken as 0 to 255`;
 }
 
 function short(value: number): string {

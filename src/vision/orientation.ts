@@ -4,6 +4,7 @@
 import sharp, { type Sharp } from 'sharp';
 import type { DecodedImage } from './decoded-image.ts';
 import { imageFormat } from './image-format.ts';
+import { metadataOf } from './metadata.ts';
 
 /** 1 to 8; 1 is upright, 5 to 8 swap width and height. */
 export type Orientation = number;
@@ -18,7 +19,7 @@ export async function orientationOf(bytes: Buffer): Promise<Orientation> {
     (format === 'png' && bytes.includes('eXIf')) ||
     (format === 'webp' && bytes.includes('EXIF'));
   if (!mayHave) return 1;
-  const { orientation = 1 } = await sharp(bytes, { limitInputPixels: false }).metadata();
+  const orientation = (await metadataOf(bytes))?.orientation ?? 1;
   return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 

@@ -249,8 +249,8 @@ test('images of which 8 bits leave next to nothing are named', async () => {
     }),
   );
   const warning = report.warnings.find((text) => /next to black/.test(text)) ?? '';
-  assert.match(warning, /"cat\/dark.png": its brightest pixel is 15 of 255/);
-  assert.match(warning, /"dog\/unit.tif": its numbers \(float\) go from 0 to 1,/);
+  assert.match(warning, /"cat\/dark.png": its samples go from 0 to 3840 of 65535/);
+  assert.match(warning, /"dog\/unit.tif": its samples \(float\) go from 0 to 1,/);
   assert.doesNotMatch(warning, /bright\.png|black\.png|bytes\.tif/);
 });
 

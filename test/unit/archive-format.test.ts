@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pack } from 'tar-stream';
-import { sniffArchive } from '../../src/domain/archive-format.ts';
+import { foreignArchive, sniffArchive } from '../../src/domain/archive-format.ts';
 
 async function tarBytes(): Promise<Buffer> {
   const tar = pack();
@@ -44,4 +44,14 @@ test('anything else is no archive, however short', () => {
       JSON.stringify(bytes.slice(0, 9)),
     );
   }
+});
+
+test('archives of other kinds are named', () => {
+  const bytes = (text: string) => Buffer.from(text, 'latin1');
+  assert.equal(foreignArchive(bytes('7z\xbc\xaf\x27\x1c\0')), '7z');
+  assert.equal(foreignArchive(bytes('Rar!\x1a\x07\x01\0')), 'RAR');
+  assert.equal(foreignArchive(bytes('\xfd7zXZ\0\0')), 'xz');
+  assert.equal(foreignArchive(bytes('BZh91AY')), 'bzip2');
+  assert.equal(foreignArchive(bytes('PK\x03\x04')), null);
+  assert.equal(foreignArchive(bytes('')), null);
 });

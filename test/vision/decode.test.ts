@@ -85,3 +85,21 @@ test('what is no image is refused by its first bytes, SVG too', async () => {
   }
   await assert.rejects(decodeImage(Buffer.alloc(0)), /empty/);
 });
+
+test('a JPEG with a broken EXIF block or a mark cut short is taken, one whose pixels are cut off is not', async () => {
+  const whole = await raw(40, 30, 3).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+  const plain = await decodeImage(whole);
+  const noise = Buffer.from(whole);
+  const exif = noise.indexOf('Exif');
+  noise.fill(0xff, exif + 6, exif + 30);
+  const mark = Buffer.from([0xff, 0xee, 0, 5, 0x41, 0x64, 0x6f]);
+  const short = Buffer.concat([whole.subarray(0, 2), mark, whole.subarray(2)]);
+  for (const bytes of [noise, short]) {
+    assert.deepEqual((await decodeImage(bytes)).pixels, plain.pixels);
+    await orientationOf(bytes);
+  }
+  for (const share of [0.5, 0.9, 0.99]) {
+    const cut = whole.subarray(0, Math.floor(whole.length * share));
+    await assert.rejects(decodeImage(cut), Undecodable, `${share}`);
+  }
+});
