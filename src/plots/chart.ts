@@ -79,11 +79,21 @@ export function oneLine(text: string, lengthMax = Number.POSITIVE_INFINITY): str
     : `${clean.slice(0, Math.max(0, lengthMax - 1)).join('')}…`;
 }
 
+/** What somebody else named, on one line; a name that shows nothing is said to be blank. */
+export function shownName(name: string, lengthMax: number): string {
+  const text = oneLine(name, lengthMax);
+  return text.trim() === '' ? '(blank)' : text;
+}
+
 /**
  * A name as ECharts may have it. It keeps texts as keys of a plain object, which a class called `__proto__` or
  * `constructor` would find filled, and would write to: a space makes them keys like others.
  */
 export function label(name: string, lengthMax: number): string {
-  const text = oneLine(name, lengthMax);
-  return text in {} ? `${text} ` : text;
+  const text = shownName(name, lengthMax);
+  if (text in {}) return `${text} `;
+  // what is written from right to left would turn round what stands behind it
+  return writtenLeft.test(text) ? `\u2068${text}\u2069` : text;
 }
+
+const writtenLeft = /[\u0590-\u08ff\u202a-\u202e\ufb1d-\ufdff\ufe70-\ufeff]/;

@@ -1,5 +1,5 @@
 import type { ClassScore } from '../training/interpretation.ts';
-import { axis, type Chart, frame, legend, oneLine } from './chart.ts';
+import { axis, type Chart, frame, label, legend } from './chart.ts';
 import type { Theme } from './theme.ts';
 
 const shownMax = 40;
@@ -8,7 +8,7 @@ const nameLengthMax = 24;
 /** Precision and recall of each class, the worst on top; of very many classes the worst alone. */
 export function classScoresChart(scores: readonly ClassScore[], theme: Theme): Chart {
   const worst = [...scores].sort((a, b) => (a.f1 ?? 0) - (b.f1 ?? 0)).slice(0, shownMax);
-  const names = worst.map(({ name, images }) => `${oneLine(name, nameLengthMax)} (${images})`);
+  const names = worst.map(({ name, images }) => `${label(name, nameLengthMax)} (${images})`);
   const gutter = 20 + 7 * Math.max(...names.map((name) => name.length));
   const [precision, recall] = theme.series;
   const dots = (name: string, value: (score: ClassScore) => number | null, style: object) => ({

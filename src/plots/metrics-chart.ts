@@ -53,6 +53,8 @@ export function metricsChart(rows: readonly EpochRow[], theme: Theme): Chart | n
         gridIndex: i,
         type: 'value',
         scale: true,
+        // alone a value has no range of its own
+        ...(points.length === 1 && isShare(points) ? { min: 0, max: 1 } : {}),
         splitNumber: 3,
         axisLabel: { color: theme.muted, fontSize: 11, formatter: shortNumber },
       },
@@ -81,6 +83,10 @@ export function metricsChart(rows: readonly EpochRow[], theme: Theme): Chart | n
 function lastOf(points: readonly Point[]): string {
   const last = points.at(-1);
   return last ? `: ${last[1].toFixed(4)}` : ': not defined';
+}
+
+function isShare(points: readonly Point[]): boolean {
+  return points.every(([, y]) => y >= 0 && y <= 1);
 }
 
 function shortNumber(value: number): string {

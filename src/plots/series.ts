@@ -3,6 +3,8 @@
 import type { Point } from './chart.ts';
 
 const pointsMax = 800;
+/** Of fewer none is one of a few. */
+const manyValues = 50;
 
 /**
  * Points fit to be drawn: what is not finite is left out; of each of `most / 2` stretches the lowest and the
@@ -31,6 +33,7 @@ export function drawable(points: readonly Point[], most = pointsMax): Point[] {
 /** Where an axis may end so that a few wild values do not flatten all others: the 0.98 quantile with room above. */
 export function calmMax(values: readonly number[]): number | null {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
+  if (sorted.length < manyValues) return null;
   const high = sorted[Math.floor(0.98 * (sorted.length - 1))];
   const last = sorted.at(-1);
   const first = sorted[0];

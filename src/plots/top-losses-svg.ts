@@ -1,11 +1,11 @@
 import type { Interpretation } from '../domain/interpretation.ts';
-import { oneLine } from './chart.ts';
+import { label } from './chart.ts';
 import { escapeXml } from './escape-xml.ts';
 import type { Theme } from './theme.ts';
 
 type TopLoss = Interpretation['top_losses'][number];
 
-const cell = { width: 210, height: 290, image: 194, letters: 30 };
+const cell = { width: 210, height: 290, image: 194, letters: 30, nameLetters: 21 };
 const columnsMax = 5;
 
 /**
@@ -34,23 +34,23 @@ function card(loss: TopLoss, theme: Theme, x: number, y: number): string {
   const picture = (uri: string) =>
     `<image x="${x + 8}" y="${y}" width="${cell.image}" height="${cell.image}" href="${escapeXml(uri)}"/>`;
   const lines = [
-    [`predicted ${loss.predicted}`, theme.ink],
-    [`actual ${loss.actual}`, theme.ink],
+    [`predicted ${label(loss.predicted, cell.nameLetters)}`, theme.ink],
+    [`actual ${label(loss.actual, cell.nameLetters)}`, theme.ink],
     [`loss ${loss.loss.toFixed(2)}, probability ${loss.probability.toFixed(2)}`, theme.muted],
-    [loss.file, theme.muted],
+    [label(shortened(loss.file), cell.letters), theme.muted],
   ] as const;
   const text = lines.map(
     ([words, colour], i) =>
-      `<text x="${x + 8}" y="${y + cell.image + 18 + 17 * i}" font-size="11" fill="${colour}">${escapeXml(shortened(words))}</text>`,
+      `<text x="${x + 8}" y="${y + cell.image + 18 + 17 * i}" font-size="11" fill="${colour}">${escapeXml(words)}</text>`,
   );
   return [picture(loss.image), loss.heat ? picture(loss.heat) : '', ...text].join('');
 }
 
 /** A file's name is told by its end. */
-function shortened(words: string): string {
-  const letters = [...oneLine(words)];
-  const { length } = letters;
-  if (length <= cell.letters) return letters.join('');
-  const half = Math.floor(cell.letters / 2) - 1;
-  return `${letters.slice(0, half).join('')}…${letters.slice(length - half).join('')}`;
+function shortened(file: string): string {
+  const letters = [...file];
+  const half = Math.floor((cell.letters - 1) / 2);
+  return letters.length <= cell.letters
+    ? file
+    : `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import type { EpochRow } from '../../src/domain/event.ts';
-import { type Chart, oneLine, type Point } from '../../src/plots/chart.ts';
+import { type Chart, label, oneLine, type Point } from '../../src/plots/chart.ts';
 import { classScoresChart } from '../../src/plots/class-scores-chart.ts';
 import { confusionChart } from '../../src/plots/confusion-chart.ts';
 import { lossChart } from '../../src/plots/loss-chart.ts';
@@ -220,6 +220,30 @@ test('a thinned series is finite, bounded, in order, and keeps its lowest and hi
       assert.equal(Math.min(...ys), Math.min(...finite));
     }),
   );
+});
+
+test('a few points are all there; of many, those far above all others are cut off and the title says so', () => {
+  const steps = (count: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const loss = i === 0 ? 100 : 1 + i / count;
+      return { phase: 0, epoch: 0, lr: 1, mom: 0.9, loss, smooth_loss: loss };
+    });
+  const drawn = (count: number) => {
+    const { option } = lossChart({ steps: steps(count), rows: [] }, lightTheme, named);
+    const { text } = option.title as { text: string };
+    const [raw] = option.series as { data: Point[] }[];
+    return { cut: /cut off/.test(text), highest: Math.max(...(raw?.data ?? []).map(([, y]) => y)) };
+  };
+  assert.deepEqual(drawn(10), { cut: false, highest: 100 });
+  const { cut, highest } = drawn(200);
+  assert.ok(cut && highest < 2, `${highest}`);
+});
+
+test('a name from right to left turns nothing round, and one that shows nothing is said to be blank', () => {
+  assert.equal(label('שלום', 20), '\u2068שלום\u2069');
+  assert.equal(label('cat \u202egnp', 20), '\u2068cat \u202egnp\u2069');
+  assert.equal(label('  \u0000', 20), '(blank)');
+  assert.equal(label('猫', 20), '猫');
 });
 
 test('a name fits one line of XML, whatever it is', () => {

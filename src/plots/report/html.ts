@@ -1,6 +1,6 @@
 // HTML by tagged templates: what is filled in is escaped, unless it is HTML already.
 
-import { oneLine } from '../chart.ts';
+import { shownName } from '../chart.ts';
 import { escapeXml } from '../escape-xml.ts';
 
 /** HTML that is safe to be part of a page. */
@@ -20,7 +20,7 @@ export function trusted(markup: string): Html {
 
 /** What somebody else named, in a direction of its own, on one line, not longer than a line of a page. */
 export function nameOf(text: string): Html {
-  return html`<bdi>${oneLine(text, 200)}</bdi>`;
+  return html`<bdi>${shownName(text, 200)}</bdi>`;
 }
 
 function textOf(filling: Filling): string {

@@ -26,6 +26,8 @@ import {
 
 const chartWidth = 560;
 const wideWidth = 640;
+/** A longer table of epochs is shut at first. */
+const openRowsMax = 15;
 
 /** What a page that holds everything needs a browser to allow. */
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
@@ -113,8 +115,14 @@ function training({ steps, rows, phases }: ReportData): Html {
 <figure>${drawn(rateChart(steps, pageTheme, named), chartWidth)}</figure></div>`;
   const metrics = metricsChart(rows, pageTheme);
   return html`<section><h2>Training</h2>${charts}
-${rows.length > 0 ? epochTable(rows) : html`<p class="note">No epoch was trained.</p>`}
+${epochs(rows)}
 ${metrics && html`<figure class="wide">${drawn(metrics, wideWidth)}</figure>`}</section>`;
+}
+
+function epochs(rows: ReportData['rows']): Html {
+  if (rows.length === 0) return html`<p class="note">No epoch was trained.</p>`;
+  if (rows.length <= openRowsMax) return epochTable(rows);
+  return html`<details><summary>All ${rows.length} epochs as a table</summary>${epochTable(rows)}</details>`;
 }
 
 function validation({ interpretation, classes, counts }: ReportData): Html {
