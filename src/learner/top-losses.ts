@@ -31,7 +31,7 @@ export async function picturesOf(
     paddingMode: data.padding_mode,
     transforms: null,
     train: false,
-    batchSize: Math.min(batchMax, items.length),
+    batchSize: Math.min(batchMax, data.batch_size, items.length),
     normalize,
     storage: 'f32',
     seed: run.spec.seed,

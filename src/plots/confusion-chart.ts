@@ -73,35 +73,36 @@ export function confusionChart(
   };
 }
 
-type Cell = { row: number; column: number; count: number; share: number };
+type Entry = { row: number; column: number; count: number };
+type Cell = Entry & { share: number };
 
 /** Sums of square blocks of the matrix, those that are not 0, in blocks as small as the bounds allow. */
 function blocks(matrix: readonly (readonly number[])[]) {
+  const entries = matrix.flatMap((counts, row) =>
+    counts.flatMap((count, column): Entry[] => (count > 0 ? [{ row, column, count }] : [])),
+  );
   let block = Math.ceil(matrix.length / sideMax);
-  let cells = cellsOf(matrix, block);
+  let cells = cellsOf(entries, block);
   while (cells.length > cellsMax) {
     block += 1;
-    cells = cellsOf(matrix, block);
+    cells = cellsOf(entries, block);
   }
   return { block, cells, side: Math.ceil(matrix.length / block) };
 }
 
-function cellsOf(matrix: readonly (readonly number[])[], block: number): Cell[] {
-  const side = Math.ceil(matrix.length / block);
-  const sums = Array.from({ length: side }, () => new Array<number>(side).fill(0));
-  matrix.forEach((row, actual) => {
-    const sum = sums[Math.floor(actual / block)];
-    row.forEach((count, predicted) => {
-      const column = Math.floor(predicted / block);
-      if (sum) sum[column] = (sum[column] ?? 0) + count;
-    });
-  });
-  return sums.flatMap((counts, row) => {
-    const total = counts.reduce((sum, count) => sum + count, 0);
-    return counts.flatMap((count, column) =>
-      count > 0 ? [{ row, column, count, share: count / total }] : [],
-    );
-  });
+function cellsOf(entries: readonly Entry[], block: number): Cell[] {
+  const totals = new Map<number, number>();
+  const sums = new Map<string, Entry>();
+  for (const entry of entries) {
+    const [row, column] = [Math.floor(entry.row / block), Math.floor(entry.column / block)];
+    const count = entry.count + (sums.get(`${row}.${column}`)?.count ?? 0);
+    sums.set(`${row}.${column}`, { row, column, count });
+    totals.set(row, entry.count + (totals.get(row) ?? 0));
+  }
+  return [...sums.values()].map((sum) => ({
+    ...sum,
+    share: sum.count / (totals.get(sum.row) ?? 1),
+  }));
 }
 
 function nameOf(classes: readonly string[], index: number, block: number): string {
