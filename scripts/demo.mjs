@@ -42,14 +42,12 @@ async function demo({ url, key }) {
 
   say(`Uploading ${shown(archive)}`);
   const dataset = await call('POST', '/v1/datasets?name=MNIST_SAMPLE', await openAsBlob(archive));
-  // no official weights on this machine: the body begins random, and the last line says so
-  const body = existsSync(
-    join(process.env.ZOO_DIR ?? join(dataDir, 'zoo'), 'resnet18-imagenet.safetensors'),
-  );
-  const spec = { dataset: dataset.id, name: 'MNIST_SAMPLE', ...(body ? {} : { pretrained: null }) };
-  say(`Submitting ${JSON.stringify(spec)}`);
-  const job = await call('POST', '/v1/jobs', JSON.stringify(spec));
-  const ended = await showProgress(call, job.id, dataset.id);
+  const spec = { dataset: dataset.id, name: 'MNIST_SAMPLE' };
+  let { job, ended } = await train(call, spec);
+  if (ended.error?.code === 'pretrained_unknown') {
+    say(`No pretrained body (${ended.error.message}): going on from random weights.`);
+    ({ job, ended } = await train(call, { ...spec, pretrained: null }));
+  }
   if (ended.state !== 'succeeded') {
     throw new Error(
       `${ended.state}: ${ended.error?.code} ${ended.error?.message} ${ended.error?.hint}`,
@@ -61,6 +59,12 @@ async function demo({ url, key }) {
   });
   writeFileSync(plot, Buffer.from(await png.arrayBuffer()));
   report(ended, { plot: shown(plot), url, keyFile: shown(join(dataDir, 'api-key')), keep });
+}
+
+async function train(call, spec) {
+  say(`Submitting ${JSON.stringify(spec)}`);
+  const job = await call('POST', '/v1/jobs', JSON.stringify(spec));
+  return { job, ended: await showProgress(call, job.id, spec.dataset) };
 }
 
 /** JSON in, JSON out; a problem is thrown with its own words. */

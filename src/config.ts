@@ -70,6 +70,9 @@ const Environment = z.object({
   MAX_UPLOAD_BYTES: bytes.default(20 * 2 ** 30),
   PREDICT_CACHE_BYTES: bytes.default(512 * 2 ** 20),
   ZOO_DIR: z.string().optional(),
+  ZOO_URL: urlOf('expected an http or https URL', (url) =>
+    /^https?:$/.test(url.protocol),
+  ).optional(),
 });
 
 export type Config = {
@@ -89,6 +92,8 @@ export type Config = {
   maxUploadBytes: number;
   predictCacheBytes: number;
   zooDir: string;
+  /** A mirror of pretrained bodies, without a slash at its end; null: torchvision's own address. */
+  zooUrl: string | null;
 };
 
 /** A start that cannot be: every fault of the environment at once. */
@@ -131,6 +136,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     maxUploadBytes: env.MAX_UPLOAD_BYTES,
     predictCacheBytes: env.PREDICT_CACHE_BYTES,
     zooDir: resolve(env.ZOO_DIR ?? join(dataDir, 'zoo')),
+    zooUrl: env.ZOO_URL?.replace(/\/+$/, '') ?? null,
   };
 }
 

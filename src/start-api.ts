@@ -34,6 +34,7 @@ export async function startApi(
     predictor,
     apiKeys: config.apiKeys ?? [await keyOf(config, logger)],
     maxUploadBytes: config.maxUploadBytes,
+    zooDir: config.zooDir,
     codeVersion: codeVersion(),
     logger,
   });

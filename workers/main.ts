@@ -37,6 +37,7 @@ async function startWorker(): Promise<void> {
     liveEvents: new LiveEvents(queues.redis),
     scratch,
     zooDir: config.zooDir,
+    zooUrl: config.zooUrl,
     engine: { engine: config.engine, precision: config.precision, threads: config.threads },
     codeVersion: codeVersion(),
     logger,

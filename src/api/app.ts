@@ -19,6 +19,7 @@ import { modelFileRoutes } from './routes/model-files.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictionRoutes } from './routes/predictions.ts';
 import { systemRoutes } from './routes/system.ts';
+import { zooRoutes } from './routes/zoo.ts';
 
 /** The API, ready to listen or to be injected into. */
 export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
@@ -71,6 +72,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(jobEventRoutes, deps);
       await v1.register(jobResultRoutes, deps);
       await v1.register(modelRoutes, deps);
+      await v1.register(zooRoutes, deps);
       await v1.register(modelFileRoutes, deps);
       await v1.register(predictionRoutes, deps);
     },

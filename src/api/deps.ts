@@ -14,6 +14,8 @@ export type ApiDeps = {
   predictor: Predictor;
   apiKeys: readonly OwnedKey[];
   maxUploadBytes: number;
+  /** Where a worker on this machine keeps pretrained bodies. */
+  zooDir: string;
   codeVersion: string;
   logger: Logger;
   /** How long slow clients are waited for; unset: the default. */

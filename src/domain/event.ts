@@ -62,6 +62,14 @@ const step = { phase: z.int(), epoch: z.int(), step: z.int(), steps: z.int() };
 export const EventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('queued') }),
   z.object({ type: z.literal('started'), attempt: z.int(), engine: EngineInfo, body: z.string() }),
+  /** A pretrained body on its way here, at most once a second. */
+  z.object({
+    type: z.literal('download'),
+    file: z.string(),
+    url: z.string(),
+    bytes: z.int(),
+    bytes_total: z.int().nullable(),
+  }),
   z.object({ type: z.literal('lr_find.started'), phase: z.int(), steps: z.int() }),
   z.object({
     type: z.literal('lr_find.step'),

@@ -150,7 +150,8 @@ export type Spec = z.output<typeof Spec>;
 
 function defaultNormalize(pretrained: string | null): Normalize {
   if (pretrained === null) return null;
-  return pretrained.startsWith('mdl_') ? 'pretrained' : 'imagenet';
+  // any other name has statistics of its own, which the zoo knows
+  return pretrained === 'imagenet' ? 'imagenet' : 'pretrained';
 }
 
 /**

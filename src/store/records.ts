@@ -7,6 +7,7 @@ import { DatasetRecord, DatasetReport, Manifest } from '../domain/dataset.ts';
 import { JobEvent } from '../domain/event.ts';
 import { JobControl, JobRecord, JobStatus } from '../domain/job.ts';
 import { ModelCard, StoredFile } from '../domain/model.ts';
+import { MirrorIndex, type ZooBody, ZooRecord } from '../domain/zoo.ts';
 import type { ByteRange, ObjectStore } from './object-store.ts';
 
 export type ActiveKind = 'ingest' | 'training';
@@ -156,6 +157,35 @@ export class Records {
   }
   getModel(id: string) {
     return this.getJson(`models/${id}/model.json`, ModelCard);
+  }
+
+  // The zoo: the worker's that fetched a body; the record behind the file. Files put here by hand have none.
+  putZooFile(file: string, body: Readable) {
+    return this.store.put(`zoo/${file}`, body);
+  }
+  streamZooFile(file: string) {
+    return this.store.stream(`zoo/${file}`);
+  }
+  zooFileInfo(file: string) {
+    return this.store.head(`zoo/${file}`);
+  }
+  async zooFiles(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { key } of this.store.list('zoo/')) names.push(key.slice('zoo/'.length));
+    return names;
+  }
+  putZooRecord(record: ZooRecord) {
+    return this.putJson(`zoo/${record.file}.json`, record);
+  }
+  getZooRecord(file: string) {
+    return this.getJson(`zoo/${file}.json`, ZooRecord);
+  }
+  /** A mirror's zoo.json as it came. */
+  putMirrorIndex(text: string) {
+    return this.store.put('zoo/zoo.json', text, { contentType: 'application/json' });
+  }
+  async getMirrorIndex(): Promise<ZooBody[]> {
+    return (await this.getJson('zoo/zoo.json', MirrorIndex)) ?? [];
   }
 
   // Work that is not finished: the API puts the marker before it answers, the worker removes it at the end.

@@ -46,6 +46,7 @@ export async function startTestApi(
       { owner: 'bob', key: bob.slice(7) },
     ],
     maxUploadBytes: options.maxUploadBytes ?? 2 ** 30,
+    zooDir: join(dir, 'zoo'),
     codeVersion: '0.0.0-test',
     logger: options.logger ?? pino({ level: process.env.TEST_LOG ?? 'silent' }),
     patience: { ...patience, ...options.patience },

@@ -174,8 +174,11 @@ test('a body that is not here ends the job with the file that is wanted and the 
   const { id } = await stack.call('POST', '/v1/jobs', { dataset });
   const { job } = await stack.finish(id);
   assert.deepEqual([job.state, job.error?.code], ['failed', 'pretrained_unknown']);
-  assert.match(job.error?.message ?? '', /resnet18-imagenet\.safetensors.*ZOO_DIR/);
-  assert.match(job.error?.hint ?? '', /"pretrained": null/);
+  assert.match(job.error?.message ?? '', /http:\/\/127\.0\.0\.1:9\/resnet18-f37072fd\.pth/);
+  assert.match(
+    job.error?.hint ?? '',
+    /resnet18-f37072fd\.pth into .*zoo \(ZOO_DIR\).*"pretrained": null/,
+  );
 });
 
 test('an archive that is broken inside becomes a failed data set with the reason, and the stack goes on', async () => {

@@ -48,7 +48,15 @@ export class Stack {
   static async start(dataDir: string, environment: Record<string, string> = {}): Promise<Stack> {
     const child = spawn(process.execPath, ['--import', 'tsx', 'src/local.ts'], {
       cwd: root,
-      env: { ...process.env, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'info', ...environment },
+      env: {
+        ...process.env,
+        DATA_DIR: dataDir,
+        PORT: '0',
+        LOG_LEVEL: 'info',
+        // nobody listens there: no test fetches from the network
+        ZOO_URL: 'http://127.0.0.1:9',
+        ...environment,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let log = '';

@@ -95,8 +95,8 @@ for (const [what, options] of [
 test('a file that does not fit is refused with the names that are missing, unexpected and misshapen', async () => {
   const saved = torchvisionBody('resnet18');
   saved.delete('layer1.0.bn1.weight');
-  saved.set('layer1.0.bn9.weight', drawn([64], 1, 1));
-  saved.set('layer2.0.conv1.weight', drawn([128, 64, 1, 1], 1, 1));
+  saved.set('layer1.0.bn9.weight', drawn('x', [64], 1, 1));
+  saved.set('layer2.0.conv1.weight', drawn('x', [128, 64, 1, 1], 1, 1));
   const tensors = await tensorsOf(saved);
   assert.throws(
     () => fitWeights('resnet18', tensors),
@@ -118,7 +118,7 @@ test('another head than fastai’s is left out by name, the body is there', asyn
   const saved = torchvisionBody('resnet18');
   saved.delete('fc.weight');
   saved.delete('fc.bias');
-  saved.set('1.0.weight', drawn([5, 7], 1, 1));
+  saved.set('1.0.weight', drawn('x', [5, 7], 1, 1));
   const { body, head, leftOut } = fitWeights('resnet18', await tensorsOf(saved));
   assert.equal(body.size, bodyShapes('resnet18').size);
   assert.equal(head, null);

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/domain/dataset.ts';
+import type { EventBody } from '../../src/domain/event.ts';
 import { fetchTo } from '../scratch.ts';
 import { CheckpointUpload } from './checkpoint-upload.ts';
 import type { JobRun } from './job-run.ts';
@@ -20,7 +21,8 @@ export async function fetchInputs(
   dir: string,
 ): Promise<AttemptInputs> {
   const { job, deps, patient, stop } = run;
-  const pretrained = await patient(() => pretrainedFile(job, deps, stop));
+  const say = (event: EventBody) => run.outbox.event(event);
+  const pretrained = await patient(() => pretrainedFile(job, deps, { signal: stop, say }));
   const bytes = manifest.items.reduce((end, item) => Math.max(end, item.offset + item.length), 0);
   const imagesPath = await patient(() =>
     deps.scratch.cached(

@@ -1,49 +1,64 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { EventBody } from '../../src/domain/event.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import { problem } from '../../src/domain/problem.ts';
+import { imagenetStatistics } from '../../src/domain/zoo.ts';
 import type { Records } from '../../src/store/records.ts';
 import type { Scratch } from '../scratch.ts';
+import { goOn, notHad, type ZooDeps, zooFile } from '../zoo/zoo-file.ts';
 import type { TrainerInput } from './trainer-messages.ts';
 
-// torchvision's, in RGB of 0..1: what every official body was trained with
-const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-
-const goOn =
-  'or go on with "pretrained": null (random weights), or with the id of a model trained here ("mdl_…").';
-
 /**
- * The file of the body that the spec asks for: a model's own, one in ZOO_DIR, or one in the store under zoo/.
+ * The file of the body that the spec asks for: a model's own, one that was put into ZOO_DIR or into the store under
+ * zoo/ by hand, or one that the zoo knows.
  * @throws Problem `pretrained_unknown` that names the file and the setting, `model_unknown`
  */
 export async function pretrainedFile(
   job: JobRecord,
-  from: { records: Records; scratch: Scratch; zooDir: string },
-  signal?: AbortSignal,
+  from: ZooDeps,
+  { signal, say }: { signal: AbortSignal; say: (event: EventBody) => void },
 ): Promise<TrainerInput['pretrained']> {
   const { pretrained, arch } = job.spec;
   if (pretrained === null) return null;
   if (pretrained.startsWith('mdl_')) return modelBody(job, pretrained, from, signal);
+  const byHand = await fileByHand(job, from, signal);
+  if (byHand) return byHand;
+  const wanted = { pretrained, arch };
+  const found = await zooFile(wanted, from, { signal, say });
+  if (found) {
+    return { path: found.path, name: found.body.file, normalize: found.body.normalisation };
+  }
+  const file = `${pretrained}.safetensors`;
+  throw notHad(`the zoo knows no such name, and there is no file ${file}`, {
+    file,
+    wanted,
+    deps: from,
+  });
+}
 
-  const file = `${pretrained === 'imagenet' ? `${arch}-imagenet` : pretrained}.safetensors`;
-  const normalize = file.endsWith('-imagenet.safetensors') ? imagenet : null;
-  const local = join(from.zooDir, file);
-  if (await stat(local).catch(() => null)) return { path: local, name: file, normalize };
-  const key = `zoo/${file}`;
-  const info = await from.records.store.head(key);
-  const path =
-    info &&
-    (await from.scratch.cached(
-      `${info.modifiedAt.getTime()}-${file}`,
-      () => from.records.store.stream(key),
-      { bytes: info.bytes, signal },
-    ));
-  if (path) return { path, name: file, normalize };
-  throw problem(
-    'pretrained_unknown',
-    `The body "${pretrained}" of ${arch} is not here: expected the file ${file} in ZOO_DIR (${from.zooDir}), or the object ${key} in the store`,
-    { hint: `Put ${file} into the folder that ZOO_DIR names, ${goOn}` },
-  );
+/** NAME.safetensors or NAME.pth, with ARCH-imagenet for "imagenet"; of its normalisation nothing is known but the usual. */
+async function fileByHand(
+  { spec: { pretrained, arch } }: JobRecord,
+  from: ZooDeps,
+  signal: AbortSignal,
+): Promise<TrainerInput['pretrained']> {
+  const name = pretrained === 'imagenet' ? `${arch}-imagenet` : pretrained;
+  for (const file of [`${name}.safetensors`, `${name}.pth`]) {
+    const facts = { name: file, normalize: imagenetStatistics };
+    const local = join(from.zooDir, file);
+    if (await stat(local).catch(() => null)) return { path: local, ...facts };
+    const info = await from.records.zooFileInfo(file);
+    const path =
+      info &&
+      (await from.scratch.cached(
+        `${info.modifiedAt.getTime()}-${file}`,
+        () => from.records.streamZooFile(file),
+        { bytes: info.bytes, signal },
+      ));
+    if (path) return { path, ...facts };
+  }
+  return null;
 }
 
 async function modelBody(

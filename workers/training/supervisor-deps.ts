@@ -10,6 +10,7 @@ export type SupervisorDeps = {
   liveEvents: Pick<LiveEvents, 'publish'>;
   scratch: Scratch;
   zooDir: string;
+  zooUrl: string | null;
   engine: EngineChoice;
   codeVersion: string;
   logger: Logger;
