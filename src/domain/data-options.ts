@@ -36,7 +36,8 @@ export const PaddingMode = z.enum(['reflection', 'border', 'zeros']);
 /** Whether images are turned as their EXIF orientation says; fastai ignores it. */
 export const ExifOrientation = z.enum(['ignore', 'apply']);
 export type ExifOrientation = z.infer<typeof ExifOrientation>;
-export const batchSize = z.int().min(1).max(1024);
+/** At least 2: the head's batch norms have one value per image, and one has no deviation. */
+export const batchSize = z.int().min(2).max(1024);
 
 /** The spec's `data`. */
 export const DataOptions = z.strictObject({

@@ -38,7 +38,12 @@ export const LrFindResult = z.object({
   stopped_early: z.boolean(),
   suggestions: Suggestions,
   /** The rule and value that `max_lr: "auto"` takes. */
-  auto: z.object({ rule: z.string(), lr: z.number().nullable() }),
+  auto: z.object({
+    rule: z.string(),
+    lr: z.number().nullable(),
+    /** Why there is none. */
+    reason: z.string().nullable().default(null),
+  }),
   skip_start: z.int(),
   skip_end: z.int(),
 });

@@ -22,6 +22,8 @@ export const JobRecord = z.object({
   owner: z.string(),
   dataset: DatasetId,
   spec: z.custom<Spec>((value) => Spec.safeParse(value).success, 'expected a complete spec'),
+  /** What was known to be missing when the job was sent. */
+  warnings: z.array(z.string()).default([]),
   created_at: Timestamp,
 });
 export type JobRecord = z.infer<typeof JobRecord>;
@@ -71,6 +73,8 @@ export const JobStatus = z.object({
   dataset_digest: z.string().nullable(),
   model: ModelId.nullable(),
   error: JobError.nullable(),
+  /** Every warning event's message, once each, in order. */
+  warnings: z.array(z.string()).default([]),
   /** Sequence number of the last event in the log. */
   last_seq: z.int(),
   updated_at: Timestamp,

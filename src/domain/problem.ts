@@ -95,6 +95,16 @@ const problemCodes = {
     'Say it outright: layout, csv, name_column, label_column.',
   ],
   sizes_differ: [422, 'The images have different sizes', 'Set `data.size`, 224 for example.'],
+  images_too_small: [
+    422,
+    'The images are too small for this architecture',
+    'Set `data.size`, 224 for example.',
+  ],
+  no_test_split: [
+    422,
+    'The data set has no labelled test images',
+    'Upload a test/ folder with a folder per class, or leave out `evaluation.test`.',
+  ],
   batch_too_large: [
     422,
     'There are fewer training images than one batch',
@@ -135,7 +145,7 @@ const problemCodes = {
   model_unknown: [422, 'The model does not exist', 'Check the id.'],
   diverged: [
     422,
-    'The loss became NaN, infinite, or far worse than guessing',
+    'The loss became NaN, infinite, or stayed far worse than guessing',
     'Lower max_lr; read lr-find for a good value.',
   ],
   no_suggestion: [422, 'The LR finder gave no suggestion', 'Give max_lr as a number.'],

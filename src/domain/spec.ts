@@ -2,14 +2,17 @@
 // complete, so that a stored spec says everything that a run depended on.
 
 import { z } from 'zod';
-import { Arch, layerGroups } from './arch.ts';
+import { Arch, layerGroups, smallestSide } from './arch.ts';
 import { fraction, positive } from './bounds.ts';
-import { DataOptions, type Normalize } from './data-options.ts';
+import { DataOptions, type Normalize, type Size } from './data-options.ts';
 import { fieldErrors } from './field-errors.ts';
 import { DatasetId, ModelId } from './ids.ts';
 import { Metric } from './metric.ts';
 import { type MaxLr, Phase } from './phase.ts';
 import { type FieldError, problem } from './problem.ts';
+
+/** With fewer steps a range test leaves less than ten points of its curve: [num_it//10:-5]. */
+const autoStepsMin = 17;
 
 const monitor = {
   /** valid_loss, train_loss, or the name of one of `metrics`. */
@@ -119,6 +122,8 @@ const SpecInput = z.strictObject({
         })
         .nullable()
         .default(null),
+      /** Metrics of the final model on the test split, in the model's card and test.json. */
+      test: z.boolean().default(false),
       top_losses: z.int().min(0).max(100).default(9),
     })
     .prefault({}),
@@ -181,19 +186,29 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
       `expected one value or ${lin_ftrs.length + 1} (one per linear layer: lin_ftrs plus the last), got ${ps.length}; fastai would drop the final layers in silence`,
     );
   }
-  let suggested = false;
+  let lastFind: { path: string; num_it: number } | null = null;
   const groups = layerGroups[spec.arch];
+  const least = smallestSide[spec.arch];
+  const tooSmall = (path: string, size: z.output<typeof Size> | undefined) => {
+    if (size !== null && size !== undefined && Math.min(...[size].flat()) < least)
+      say(
+        path,
+        `expected at least ${least}, which ${spec.arch} needs, got ${JSON.stringify(size)}`,
+      );
+  };
+  tooSmall('data.size', spec.data.size);
   const perGroup = (what: string, got: number) =>
     `expected ${groups} ${what}, one per layer group of ${spec.arch}, got ${got}`;
   spec.phases.forEach((phase, index) => {
     const path = `phases.${index}`;
+    tooSmall(`${path}.data.size`, phase.data?.size);
     if (phase.type === 'lr_find') {
       if (phase.end_lr <= phase.start_lr)
         say(
           `${path}.end_lr`,
           `expected more than start_lr (${phase.start_lr}), got ${phase.end_lr}`,
         );
-      suggested = true;
+      lastFind = { path, num_it: phase.num_it };
       return;
     }
     const lr =
@@ -204,8 +219,14 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
           : phase.lr;
     const field =
       phase.type === 'fine_tune' ? 'base_lr' : phase.type === 'fit_one_cycle' ? 'max_lr' : 'lr';
-    if (isAuto(lr) && !suggested)
-      say(`${path}.${field}`, '"auto" needs an lr_find phase before it');
+    if (isAuto(lr)) {
+      if (!lastFind) say(`${path}.${field}`, '"auto" needs an lr_find phase before it');
+      else if (lastFind.num_it < autoStepsMin)
+        say(
+          `${lastFind.path}.num_it`,
+          `expected at least ${autoStepsMin} for the "auto" of ${path}.${field}, got ${lastFind.num_it}`,
+        );
+    }
     if (Array.isArray(lr) && lr.length !== groups)
       say(`${path}.${field}`, perGroup('rates', lr.length));
     if (Array.isArray(phase.wd) && phase.wd.length !== groups)

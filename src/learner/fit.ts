@@ -3,7 +3,7 @@
 import type { EpochRow } from '../domain/event.ts';
 import { problem } from '../domain/problem.ts';
 import { loadStateDict, stateDict } from '../models/state-dict.ts';
-import { hasDiverged } from '../training/divergence.ts';
+import { divergence } from '../training/divergence.ts';
 import { smooth } from '../training/smoothing.ts';
 import { improves, track, trackerMode } from '../training/trackers.ts';
 import { epochKey } from './lr-find.ts';
@@ -55,9 +55,11 @@ export async function fit(run: Run, phase: FitPhase, loaders: PhaseLoaders): Pro
       loaders.train.recycle(loaded);
       position.smoothing = smooth(position.smoothing, loss);
       const smooth_loss = position.smoothing.value;
-      if (hasDiverged(smooth_loss, run.classes.length)) {
-        throw diverged('training', smooth_loss, { ...position, lr });
-      }
+      const classes = run.classes.length;
+      const last = position.step + 1 === plan.end;
+      const found = divergence(position.hopeless, { loss, smoothLoss: smooth_loss, classes, last });
+      position.hopeless = found.steps;
+      if (found.diverged) throw diverged('training', smooth_loss, { ...position, lr });
       const row = { phase: position.phase, epoch, step: position.step };
       run.history.steps.push({ ...row, lr: lr.at(-1) ?? 0, mom: hyper.mom, loss, smooth_loss });
       position.step += 1;
@@ -103,35 +105,59 @@ async function endEpoch(
   };
   run.history.rows.push(row);
   run.journal.event({ type: 'epoch.finished', row });
-  const value = (monitor: string) =>
-    (monitor === 'valid_loss'
-      ? row.valid_loss
-      : monitor === 'train_loss'
-        ? row.train_loss
-        : row.metrics[monitor]) ?? Number.NaN;
+  for (const [name, metric] of Object.entries(row.metrics)) {
+    if (metric === null) warn(run, undefinedMetric(name));
+  }
   const { save_best, reduce_on_plateau, early_stopping } = spec.callbacks;
-  if (save_best) {
-    const now = value(save_best.monitor);
-    if (improves(position.saveBest.best, now, trackerMode(save_best.mode, save_best.monitor))) {
-      position.saveBest = { best: now, wait: 0 };
+  const best = save_best && monitored(run, 'save_best', save_best.monitor, row);
+  if (save_best && best !== null) {
+    if (improves(position.saveBest.best, best, trackerMode(save_best.mode, save_best.monitor))) {
+      position.saveBest = { best, wait: 0 };
       run.best = stateDict(run.learner.model).map((t) => ({ ...t, values: t.values.slice() }));
     }
   }
-  if (reduce_on_plateau) {
+  const plateau =
+    reduce_on_plateau && monitored(run, 'reduce_on_plateau', reduce_on_plateau.monitor, row);
+  if (reduce_on_plateau && plateau !== null) {
     const { monitor, mode, min_delta, patience, factor, min_lr } = reduce_on_plateau;
     const rule = { mode: trackerMode(mode, monitor), minDelta: min_delta, patience };
-    const { state, out } = track(position.plateau, value(monitor), rule);
+    const { state, out } = track(position.plateau, plateau, rule);
     position.plateau = out ? { ...state, wait: 0 } : state;
     const last = lr.at(-1) ?? 0;
     // fastai writes the last group's rate to all groups, and a schedule overwrites it at the next step
     if (out && last > min_lr && phase.type === 'fit') position.reducedLr = last * factor;
   }
-  if (!early_stopping) return true;
+  const now = early_stopping && monitored(run, 'early_stopping', early_stopping.monitor, row);
+  if (!early_stopping || now === null) return true;
   const { monitor, mode, min_delta, patience } = early_stopping;
   const rule = { mode: trackerMode(mode, monitor), minDelta: min_delta, patience };
-  const { state, out } = track(position.earlyStopping, value(monitor), rule);
+  const { state, out } = track(position.earlyStopping, now, rule);
   position.earlyStopping = state;
   return !out;
+}
+
+/** What a callback watches in this epoch; where there is no such number it does nothing, as in fastai. */
+function monitored(run: Run, callback: string, monitor: string, row: EpochRow): number | null {
+  const own = { valid_loss: row.valid_loss, train_loss: row.train_loss };
+  const value = monitor in own ? own[monitor as keyof typeof own] : (row.metrics[monitor] ?? null);
+  if (value !== null && Number.isFinite(value)) return value;
+  // that nothing is validated was said when the run began
+  if (run.valid.length > 0) {
+    warn(
+      run,
+      `callbacks.${callback} watches ${monitor}, which had no value in an epoch: it did nothing there.`,
+    );
+  }
+  return null;
+}
+
+export function undefinedMetric(name: string): string {
+  return `${name} is not defined on what was validated, and is null.`;
+}
+
+/** Says a thing to the user; the journal says the same only once. */
+export function warn({ journal }: Pick<Run, 'journal'>, message: string): void {
+  journal.event({ type: 'warning', message });
 }
 
 /** The Problem of a run that went astray, with where and at what rate. */

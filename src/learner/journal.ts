@@ -17,6 +17,21 @@ export type FinishedModel = {
   body: string;
 };
 
+/** A journal that says the same warning once. */
+export function warningOnce(journal: Journal): Journal {
+  const said = new Set<string>();
+  return {
+    ...journal,
+    event(body) {
+      if (body.type === 'warning') {
+        if (said.has(body.message)) return;
+        said.add(body.message);
+      }
+      journal.event(body);
+    },
+  };
+}
+
 export interface Journal {
   /** Says what happened; returns at once. */
   event(body: EventBody): void;

@@ -10,7 +10,7 @@ import { chartSvg, svgToPng } from '../plots/render.ts';
 import { lightTheme } from '../plots/theme.ts';
 import { lrFindRate, lrFindStop } from '../training/lr-finder.ts';
 import { newSmoothing, smooth } from '../training/smoothing.ts';
-import { suggest } from '../training/suggestions.ts';
+import { autoRate, suggest } from '../training/suggestions.ts';
 import type { PhaseLoaders } from './phase-data.ts';
 import { Interrupted, type Run } from './run-state.ts';
 import { trainingBatch } from './targets.ts';
@@ -111,7 +111,7 @@ function resultOf(
     raw_losses: finite(series.raw),
     stopped_early: series.lrs.length < phase.num_it,
     suggestions,
-    auto: { rule: 'valley', lr: suggestions.valley },
+    auto: autoRate(series, { numIt: phase.num_it, valley: suggestions.valley }),
     skip_start: phase.skip_start,
     skip_end: phase.skip_end,
   };

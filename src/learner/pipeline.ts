@@ -1,31 +1,31 @@
 // A spec from its first batch to a finished model. The caller has started the engine; everything that comes
 // out goes to the Journal.
 
-import { byCodePoint } from '../domain/code-point-order.ts';
 import type { Manifest, ManifestItem } from '../domain/dataset.ts';
 import type { EngineInfo } from '../domain/event.ts';
 import type { DataOfPhase } from '../domain/phase-data.ts';
-import { problem } from '../domain/problem.ts';
 import type { Spec } from '../domain/spec.ts';
+import { misfit } from '../domain/spec-fits.ts';
+import { fitWarnings } from '../domain/spec-warnings.ts';
 import { createModel } from '../models/create-model.ts';
 import { exportFiles } from '../models/export/export-files.ts';
 import { headDropouts } from '../models/head.ts';
 import { loadPretrained } from '../models/pretrained.ts';
-import { hasDiverged } from '../training/divergence.ts';
-import { splitByRandPct } from '../training/split.ts';
+import { isHopeless } from '../training/divergence.ts';
 import { createLoader } from '../vision/loader.ts';
 import { batchStats, type ChannelStats, imagenetStats } from '../vision/normalize.ts';
-import { diverged, fit } from './fit.ts';
+import { diverged, fit, undefinedMetric, warn } from './fit.ts';
 import { historyCsv, newHistory } from './history.ts';
 import { writeInterpretation } from './interpretation.ts';
-import type { FinishedModel, Journal } from './journal.ts';
+import { type FinishedModel, type Journal, warningOnce } from './journal.ts';
 import { Learner } from './learner.ts';
 import { lrFind } from './lr-find.ts';
 import { phaseLoaders } from './phase-data.ts';
 import { planPhases } from './phase-plan.ts';
 import { writeReport } from './report.ts';
 import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
-import { validate } from './validate.ts';
+import { factsOfSplit, splitItems } from './split-items.ts';
+import { type Validation, validate } from './validate.ts';
 
 export type PipelineInput = {
   spec: Spec;
@@ -49,11 +49,17 @@ export type PipelineEnd =
 /** Runs the phases that are left. @throws Problem for whatever ends a job as failed */
 export async function runPipeline(
   input: PipelineInput,
-  journal: Journal,
+  receiver: Journal,
   { signal }: { signal: AbortSignal },
 ): Promise<PipelineEnd> {
+  const journal = warningOnce(receiver);
   const { spec, engine } = input;
-  const { train, valid, classes } = splitItems(input.manifest, spec);
+  const split = { validPct: spec.data.valid_pct, seed: spec.seed };
+  const parts = splitItems(input.manifest, split);
+  const { train, valid, classes } = parts;
+  const facts = factsOfSplit(parts, input.manifest.items, split.validPct);
+  const reason = misfit(spec, facts);
+  if (reason) throw reason;
   const head = spec.head;
   const model = createModel(spec.arch, { classes: classes.length, head, seed: spec.seed });
   if (input.pretrained) {
@@ -68,6 +74,9 @@ export async function runPipeline(
   if (input.pretrained) learner.freezeTo(-1);
   const body = input.pretrained?.name ?? 'none (random weights)';
   journal.event({ type: 'started', attempt: input.attempt, engine, body });
+  for (const message of [...parts.warnings, ...fitWarnings(spec, facts)]) {
+    journal.event({ type: 'warning', message });
+  }
   const run: Run = {
     spec,
     learner,
@@ -127,12 +136,7 @@ async function finish(
   await journal.artifact('history.json', 'application/json', json(history));
   await journal.artifact('history.csv', 'text/csv', Buffer.from(historyCsv(history)));
   const validation = own.valid ? await validate(run, own.valid) : null;
-  if (validation && hasDiverged(validation.loss, run.classes.length)) {
-    throw diverged('validation', validation.loss, {
-      ...run.position,
-      lr: history.rows.at(-1)?.lr ?? [],
-    });
-  }
+  if (validation) judge(run, validation);
   const interpretation =
     own.valid && validation ? await writeInterpretation(run, own, data, validation) : null;
   const files = exportFiles(learner.model, {
@@ -174,30 +178,24 @@ function lastData(spec: Spec): DataOfPhase {
   return planPhases(spec).at(-1)?.data ?? spec.data;
 }
 
-/** The upload's own split, or a random one where valid_pct is given or the upload has none (fastai's 0.2). */
-function splitItems(manifest: Manifest, spec: Spec) {
-  const { items } = manifest;
-  const own = items.some(({ split }) => split !== null);
-  const pct = spec.data.valid_pct ?? (own ? null : 0.2);
-  const pick = (indices: ArrayLike<number>) =>
-    Array.from(indices, (i) => items[i]).filter((item): item is ManifestItem => item !== undefined);
-  if (pct === null) {
-    const train = items.filter(({ split }) => split === 'train');
-    return {
-      train,
-      valid: items.filter(({ split }) => split === 'valid'),
-      classes: manifest.classes,
-    };
+/**
+ * A validation loss far above guessing is worth a word, not a job: after few steps the running statistics of
+ * batch norms have not settled.
+ * @throws Problem `diverged` where it is NaN or infinite
+ */
+function judge(run: Run, { loss, metrics }: Validation): void {
+  if (!Number.isFinite(loss)) {
+    throw diverged('validation', loss, { ...run.position, lr: run.history.rows.at(-1)?.lr ?? [] });
   }
-  const parts = splitByRandPct(items.length, pct, spec.seed);
-  const train = pick(parts.train);
-  // fastai's classes are the training set's; a validation image of another class is left out
-  const classes = [...new Set(train.map(({ label }) => label))].sort(byCodePoint);
-  if (classes.length < 2) {
-    throw problem('dataset_one_class', `valid_pct ${pct} left ${classes.length} class to train on`);
+  if (isHopeless(loss, run.classes.length)) {
+    warn(
+      run,
+      `The last validation loss is ${loss.toPrecision(3)}, far worse than guessing. The model is kept; after few steps the statistics of its batch norms have not settled: train longer, or lower max_lr.`,
+    );
   }
-  const valid = pick(parts.valid).filter(({ label }) => classes.includes(label));
-  return { train, valid, classes };
+  for (const [name, value] of Object.entries(metrics)) {
+    if (value === null) warn(run, undefinedMetric(name));
+  }
 }
 
 async function statistics(

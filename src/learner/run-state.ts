@@ -30,6 +30,8 @@ export type Position = {
   plateau: TrackerState;
   /** Rates that reduce_on_plateau has set, for a phase of constant rate. */
   reducedLr: number | null;
+  /** How many steps in a row the loss was hopeless. */
+  hopeless: number;
 };
 
 export type Run = {
@@ -62,6 +64,7 @@ export function phaseStart(phase: number): Position {
     saveBest: newTracker,
     plateau: newTracker,
     reducedLr: null,
+    hopeless: 0,
   };
 }
 

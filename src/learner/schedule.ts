@@ -23,7 +23,8 @@ export function groupRates(
     return lrRange(lr as Exclude<MaxLr, 'auto' | { slice: 'auto' }>, groups);
   const suggested = lastFind?.auto.lr;
   if (!suggested) {
-    throw problem('no_suggestion', 'max_lr "auto": the last lr_find gave no suggestion');
+    const reason = lastFind?.auto.reason ?? 'no lr_find came before it';
+    throw problem('no_suggestion', `"auto" has no rate to take: ${reason}`);
   }
   return lrRange(sliced ? { slice: [suggested / 100, suggested] } : suggested, groups);
 }

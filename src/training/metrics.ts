@@ -10,7 +10,7 @@ export type Predictions = {
   classes: number;
 };
 
-/** The value of a metric; null where it is not defined (no prediction of the class, say). */
+/** The value of a metric; null where it is not defined, as kappa is on images of a single class. */
 export function evaluateMetric(metric: Metric, predictions: Predictions): number | null {
   switch (metric.name) {
     case 'accuracy':
@@ -20,14 +20,15 @@ export function evaluateMetric(metric: Metric, predictions: Predictions): number
     case 'top_k_accuracy':
       return topKAccuracy(predictions, metric.k);
     case 'precision':
-      return averaged(confusionMatrix(predictions), metric.average, (c) => c.hit / c.predicted);
+      return averaged(confusionMatrix(predictions), metric.average, precision);
     case 'recall':
-      return averaged(confusionMatrix(predictions), metric.average, (c) => c.hit / c.actual);
+      return averaged(confusionMatrix(predictions), metric.average, recall);
     case 'f_beta': {
       const square = metric.beta ** 2;
       return averaged(confusionMatrix(predictions), metric.average, (c) => {
-        const [precision, recall] = [c.hit / c.predicted, c.hit / c.actual];
-        return ((1 + square) * precision * recall) / (square * precision + recall);
+        const [p, r] = [precision(c), recall(c)];
+        // the epsilon is fastai's
+        return ((1 + square) * p * r) / (square * p + r + 1e-9);
       });
     }
     case 'kappa':
@@ -89,30 +90,32 @@ function topKAccuracy({ scores, labels, classes }: Predictions, k: number): numb
 
 type Counts = { hit: number; predicted: number; actual: number };
 
+/** A class that is never predicted has a precision of 0. */
+const precision = ({ hit, predicted }: Counts) => (predicted === 0 ? 0 : hit / predicted);
+/** A class without an image has a recall of 0. */
+const recall = ({ hit, actual }: Counts) => (actual === 0 ? 0 : hit / actual);
+
+/** fastai's CMScores: "binary" is the score of class 1, or "macro" where there are not two classes. */
 function averaged(
   matrix: number[][],
   average: 'binary' | 'micro' | 'macro' | 'weighted',
   score: (counts: Counts) => number,
-): number | null {
+): number {
   const counts = matrix.map((row, c) => ({
     hit: row[c]!,
     predicted: matrix.reduce((sum, other) => sum + other[c]!, 0),
     actual: row.reduce((sum, n) => sum + n, 0),
   }));
-  const defined = (value: number | undefined) =>
-    value === undefined || Number.isNaN(value) ? null : value;
-  // fastai's binary takes class 1 as the positive one
-  if (average === 'binary') return counts.length === 2 ? defined(score(counts[1]!)) : null;
+  if (average === 'binary' && counts.length === 2) return score(counts[1]!);
   const total = counts.reduce((sum, c) => sum + c.actual, 0);
   if (average === 'micro') {
     const hit = counts.reduce((sum, c) => sum + c.hit, 0);
-    return defined(score({ hit, predicted: total, actual: total }));
+    return score({ hit, predicted: total, actual: total });
   }
-  const value = counts.reduce(
-    (sum, c) => sum + score(c) * (average === 'macro' ? 1 / counts.length : c.actual / total),
+  return counts.reduce(
+    (sum, c) => sum + score(c) * (average === 'weighted' ? c.actual / total : 1 / counts.length),
     0,
   );
-  return defined(value);
 }
 
 function kappa(matrix: number[][], weights: 'linear' | 'quadratic' | null): number | null {

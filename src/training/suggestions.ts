@@ -23,6 +23,36 @@ export function suggest(
   return { ...v1, ...v2 };
 }
 
+const pointsMin = 10;
+/** Of the loss that the curve begins with. */
+const fallMin = 0.01;
+
+/** The rate of `max_lr: "auto"`, v2's valley; or why this curve has none, where v2 takes whatever comes. */
+export function autoRate(
+  series: Series,
+  { numIt, valley: lr }: { numIt: number; valley: number | null },
+): { rule: string; lr: number | null; reason: string | null } {
+  const { losses } = plotSeries(series, Math.floor(numIt / 10), 5);
+  const none = (reason: string) => ({ rule: 'valley', lr: null, reason });
+  const points = losses.filter(Number.isFinite);
+  if (points.length < pointsMin || lr === null) {
+    return none(
+      `the range test left ${points.length} points of its curve, and ${pointsMin} are needed: raise its num_it, or lower its start_lr`,
+    );
+  }
+  let [top, fall] = [Number.NEGATIVE_INFINITY, 0];
+  for (const loss of points) {
+    top = Math.max(top, loss);
+    fall = Math.max(fall, top - loss);
+  }
+  if (fall < fallMin * Math.abs(points[0] ?? 0)) {
+    return none(
+      'the loss of the range test is flat, so that no rate is better than another: raise its end_lr or num_it, and look at the labels',
+    );
+  }
+  return { rule: 'valley', lr, reason: null };
+}
+
 /** v1's Recorder.plot(suggestion=True) on the cut series. */
 export function suggestV1({ lrs, losses }: Series) {
   if (losses.length < 2) return { min_numerical_gradient: null, min_loss_div_10: null };

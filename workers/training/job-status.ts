@@ -20,6 +20,7 @@ export function newStatus(createdAt: string): JobStatus {
     dataset_digest: null,
     model: null,
     error: null,
+    warnings: [],
     last_seq: 1,
     updated_at: createdAt,
   };
@@ -110,6 +111,9 @@ function change(status: JobStatus, event: EventBody, plan: ProgressPlan): JobSta
       const finished = status.progress && { ...status.progress, percent: 100, eta_seconds: 0 };
       return { ...status, model: event.model, progress: finished };
     }
+    case 'warning':
+      if (status.warnings.includes(event.message)) return status;
+      return { ...status, warnings: [...status.warnings, event.message] };
     case 'failed':
       return { ...status, error: event.error };
     default:

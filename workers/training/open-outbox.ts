@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Manifest } from '../../src/domain/dataset.ts';
+import { randomShare } from '../../src/domain/dataset-facts.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import type { CheckpointPlace } from './job-run.ts';
 import { applyEvent, newStatus, plannedSteps } from './job-status.ts';
@@ -47,7 +48,8 @@ export async function openOutbox(
 }
 
 function trainImages(manifest: Manifest | null, validPct: number | null): number {
-  const items = manifest?.items ?? [];
-  const train = items.filter((item) => item.split === 'train').length;
-  return train > 0 ? train : Math.round(items.length * (1 - (validPct ?? 0.2)));
+  const items = (manifest?.items ?? []).filter(({ split }) => split !== 'test');
+  const valid = items.filter(({ split }) => split === 'valid').length;
+  const share = randomShare(validPct, valid);
+  return share === null ? items.length - valid : Math.ceil(items.length * (1 - share));
 }

@@ -143,7 +143,7 @@ export class Outbox {
     let status = this.status;
     for (const entry of batch) {
       if (entry.kind === 'status') status = entry.change(status);
-      if (entry.kind !== 'event') continue;
+      if (entry.kind !== 'event' || saidBefore(entry.body, status)) continue;
       const event: JobEvent = { seq: status.last_seq + 1, time: entry.time, ...entry.body };
       events.push(event);
       status = applyEvent(status, event, plan);
@@ -164,6 +164,11 @@ export class Outbox {
   private async patiently<T>(action: () => Promise<T>): Promise<void> {
     await patiently(action, { signal: this.abort.signal, onWait: this.options.onWait });
   }
+}
+
+/** A later attempt finds the same faults as the first one. */
+function saidBefore(body: EventBody, { warnings }: JobStatus): boolean {
+  return body.type === 'warning' && warnings.includes(body.message);
 }
 
 function isStep(body: EventBody): boolean {

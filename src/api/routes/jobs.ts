@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { DatasetReport } from '../../domain/dataset.ts';
+import { factsOfReport, withSizes } from '../../domain/dataset-facts.ts';
 import { JobId, newId } from '../../domain/ids.ts';
 import { isTerminal, type JobRecord, jobState } from '../../domain/job.ts';
 import { Problem, problem } from '../../domain/problem.ts';
 import { parseSpec, type Spec } from '../../domain/spec.ts';
+import { misfit, takesOwnSizes } from '../../domain/spec-fits.ts';
+import { fitWarnings } from '../../domain/spec-warnings.ts';
 import { ownerOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { enqueueLater } from '../enqueue.ts';
@@ -19,13 +23,14 @@ export async function jobRoutes(plain: FastifyInstance, deps: ApiDeps): Promise<
 
   app.post('/jobs', async (request, reply) => {
     const spec = parseSpec(request.body);
-    await checkReferences(deps, spec, ownerOf(request));
+    const warnings = await checkReferences(deps, spec, ownerOf(request));
     const id = newId('job');
     const record: JobRecord = {
       id,
       owner: ownerOf(request),
       dataset: spec.dataset,
       spec,
+      warnings,
       created_at: new Date().toISOString(),
     };
     await records.mark('training', id);
@@ -80,10 +85,11 @@ async function queuePosition({ queues }: ApiDeps, request: FastifyRequest, id: s
 }
 
 /**
- * What a spec names must be there and the caller's.
- * @throws Problem `dataset_unknown`, `dataset_failed`, `model_unknown`
+ * What a spec names must be there and the caller's, and go together with the data set where that is ready;
+ * answers what will be missing all the same.
+ * @throws Problem `dataset_unknown`, `dataset_failed`, `model_unknown`, or why spec and data set don't fit
  */
-async function checkReferences({ records }: ApiDeps, spec: Spec, owner: string): Promise<void> {
+async function checkReferences({ records }: ApiDeps, spec: Spec, owner: string): Promise<string[]> {
   const dataset = await records.getDataset(spec.dataset);
   if (dataset === null || dataset.owner !== owner) {
     throw problem('dataset_unknown', `There is no data set ${spec.dataset}`, {
@@ -92,15 +98,35 @@ async function checkReferences({ records }: ApiDeps, spec: Spec, owner: string):
       ],
     });
   }
-  const failure = (await records.getReport(spec.dataset))?.error;
+  const report = await records.getReport(spec.dataset);
+  const failure = report?.error;
   if (failure) {
     throw problem('dataset_failed', `${spec.dataset}: ${failure.message}`, { hint: failure.hint });
   }
-  if (!spec.pretrained?.startsWith('mdl_')) return;
-  const model = await records.getModel(spec.pretrained);
-  if (model === null || model.owner !== owner) {
-    throw problem('model_unknown', `There is no model ${spec.pretrained}`, {
-      errors: [{ path: 'pretrained', message: 'expected the id of a model' }],
-    });
+  if (spec.pretrained?.startsWith('mdl_')) {
+    const model = await records.getModel(spec.pretrained);
+    if (model === null || model.owner !== owner) {
+      throw problem('model_unknown', `There is no model ${spec.pretrained}`, {
+        errors: [{ path: 'pretrained', message: 'expected the id of a model' }],
+      });
+    }
   }
+  return report ? await checkFit(records, spec, report) : [];
+}
+
+/** The report tells all but the sizes of each split; a manifest can be long and is read for those alone. */
+async function checkFit(
+  records: ApiDeps['records'],
+  spec: Spec,
+  report: DatasetReport,
+): Promise<string[]> {
+  const { valid_pct } = spec.data;
+  let facts = factsOfReport(report, valid_pct);
+  if (report.sizes_total > 1 && takesOwnSizes(spec)) {
+    const manifest = await records.getManifest(spec.dataset);
+    if (manifest) facts = withSizes(facts, manifest.items, valid_pct);
+  }
+  const reason = misfit(spec, facts);
+  if (reason) throw reason;
+  return fitWarnings(spec, facts);
 }
