@@ -5,7 +5,7 @@ import type { DatasetReport, ManifestItem } from './dataset.ts';
 
 /** Distinct sizes as [width, height, images]. */
 export type Sizes = readonly (readonly [number, number, number])[];
-export type SplitFacts = {
+type SplitFacts = {
   /** How many images there are, or the most that there can be. */
   images: number;
   /** null where they are not known. */

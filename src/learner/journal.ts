@@ -12,6 +12,8 @@ export type FinishedModel = {
   head: { lin_ftrs: number[]; ps: number[]; concat_pool: boolean; bn_final: boolean };
   parameters: number;
   metrics: Record<string, number | null>;
+  /** On the test split; null where that was not asked for. */
+  testMetrics: Record<string, number | null> | null;
   /** Of the validation set, rows are what is, columns what was said; null without one. */
   confusionMatrix: number[][] | null;
   body: string;
@@ -21,7 +23,9 @@ export type FinishedModel = {
 export function warningOnce(journal: Journal): Journal {
   const said = new Set<string>();
   return {
-    ...journal,
+    artifact: (...file) => journal.artifact(...file),
+    checkpoint: (bytes) => journal.checkpoint(bytes),
+    modelFile: (...file) => journal.modelFile(...file),
     event(body) {
       if (body.type === 'warning') {
         if (said.has(body.message)) return;

@@ -1,3 +1,4 @@
+import type { ManifestItem } from '../domain/dataset.ts';
 import type { DataOfPhase } from '../domain/phase-data.ts';
 import { createLoader, type Loader } from '../vision/loader.ts';
 import type { Run } from './run-state.ts';
@@ -16,6 +17,8 @@ export type PhaseLoaders = {
  */
 export function phaseLoaders(run: Run): {
   of(data: DataOfPhase): PhaseLoaders;
+  /** Other images, as the validation set is loaded; the caller closes it. */
+  evaluation(data: DataOfPhase, items: readonly ManifestItem[]): Loader;
   close(): void;
 } {
   let open: { key: string; loaders: PhaseLoaders } | null = null;
@@ -33,12 +36,14 @@ export function phaseLoaders(run: Run): {
       open = { key, loaders };
       return loaders;
     },
+    evaluation: (data, items) =>
+      createLoader({ ...validationOptions(run, data), items, transforms: null }),
     close,
   };
 }
 
-function openLoaders(run: Run, data: DataOfPhase): PhaseLoaders {
-  const common = {
+function validationOptions(run: Run, data: DataOfPhase) {
+  return {
     imagesPath: run.imagesPath,
     classes: run.classes,
     size: data.size,
@@ -49,14 +54,15 @@ function openLoaders(run: Run, data: DataOfPhase): PhaseLoaders {
     normalize: run.normalize,
     storage: run.engine.precision,
     seed: run.spec.seed,
-  };
-  const validation = {
-    ...common,
     items: run.valid,
     train: false,
     shuffle: false,
     dropLast: false,
   };
+}
+
+function openLoaders(run: Run, data: DataOfPhase): PhaseLoaders {
+  const validation = validationOptions(run, data);
   const { transforms } = data;
   return {
     batchSize: data.batch_size,
@@ -65,7 +71,7 @@ function openLoaders(run: Run, data: DataOfPhase): PhaseLoaders {
         ? (pass, scale) => createLoader({ ...validation, transforms, tta: { pass, scale } })
         : null,
     train: createLoader({
-      ...common,
+      ...validation,
       items: run.train,
       transforms,
       train: true,

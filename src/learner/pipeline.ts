@@ -25,6 +25,7 @@ import { planPhases } from './phase-plan.ts';
 import { writeReport } from './report.ts';
 import { Interrupted, loadCheckpoint, phaseStart, type Run, saveCheckpoint } from './run-state.ts';
 import { factsOfSplit, splitItems } from './split-items.ts';
+import { evaluateTest } from './test-split.ts';
 import { type Validation, validate } from './validate.ts';
 
 export type PipelineInput = {
@@ -99,7 +100,8 @@ export async function runPipeline(
   const loaders = phaseLoaders(run);
   try {
     await runPhases(run, loaders);
-    return { outcome: 'finished', model: await finish(run, loaders, input, body) };
+    const made = { input, body, test: parts.test };
+    return { outcome: 'finished', model: await finish(run, loaders, made) };
   } catch (error) {
     if (error instanceof Interrupted) return { outcome: 'interrupted' };
     throw error;
@@ -126,8 +128,7 @@ async function runPhases(run: Run, loaders: ReturnType<typeof phaseLoaders>): Pr
 async function finish(
   run: Run,
   loaders: ReturnType<typeof phaseLoaders>,
-  input: PipelineInput,
-  body: string,
+  { input, body, test }: { input: PipelineInput; body: string; test: readonly ManifestItem[] },
 ): Promise<FinishedModel> {
   const { journal, spec, history, learner } = run;
   const data = lastData(spec);
@@ -139,6 +140,11 @@ async function finish(
   if (validation) judge(run, validation);
   const interpretation =
     own.valid && validation ? await writeInterpretation(run, own, data, validation) : null;
+  let testMetrics: FinishedModel['testMetrics'] = null;
+  if (spec.evaluation.test) {
+    const loader = loaders.evaluation(data, test);
+    testMetrics = await evaluateTest(run, loader, test).finally(() => loader.close());
+  }
   const files = exportFiles(learner.model, {
     arch: spec.arch,
     classes: run.classes,
@@ -169,6 +175,7 @@ async function finish(
     parameters: learner.model.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
     confusionMatrix: interpretation?.confusion_matrix ?? null,
     metrics: validation ? { valid_loss: validation.loss, ...validation.metrics } : {},
+    testMetrics,
     body,
   };
 }

@@ -201,6 +201,7 @@ test('metrics, artifacts with ranges, and the model’s file are read back', asy
     head: { lin_ftrs: [512], ps: [0.25, 0.5], concat_pool: true, bn_final: false },
     parameters: 1,
     metrics: { accuracy: 1 },
+    test_metrics: null,
     provenance: {
       job: id,
       dataset: `ds_${id.slice(4)}`,

@@ -149,6 +149,7 @@ function emptyCard(): ModelCard {
     head: { lin_ftrs: [512], ps: [0.25, 0.5], concat_pool: true, bn_final: false },
     parameters: 1,
     metrics: {},
+    test_metrics: null,
     provenance: {
       job: newId('job'),
       dataset: newId('ds'),

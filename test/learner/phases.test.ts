@@ -31,6 +31,13 @@ test('a phase trains on the data that it names, and those behind it go on with t
   assert.deepEqual(model.size, [40, 40]);
 });
 
+test('a later phase that its data can’t serve ends the run before anything is trained', async () => {
+  const large = spec([{}, { data: { batch_size: 64 } }]);
+  const { end, files } = await runCut(large, { set, engine, cuts: [] });
+  assert.deepEqual((end as string[])[0], 'batch_too_large');
+  assert.deepEqual(files, {});
+});
+
 test('a phase’s method of resizing is the model’s', async () => {
   const given = await runCut(spec([{}, { data: { resize_method: 'pad' } }]), {
     set,

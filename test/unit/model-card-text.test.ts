@@ -11,6 +11,7 @@ const job = {
   owner: 'ann',
   dataset: 'ds_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   spec: specOf({ seed: 77, name: 'night | day' }),
+  warnings: [],
   created_at: '2026-01-01T00:00:00.000Z',
 };
 const item = { offset: 0, length: 1, width: 1, height: 1, orientation: 1, sha256: '0' };
@@ -32,6 +33,7 @@ const model: FinishedModel = {
   head: { lin_ftrs: [512], ps: [0.25, 0.5], concat_pool: true, bn_final: false },
   parameters: 11_000_000,
   metrics: { valid_loss: 0.25, accuracy: 0.5 },
+  testMetrics: null,
   confusionMatrix: [
     [7, 1],
     [2, 9],
@@ -62,6 +64,12 @@ test('a model card says data, recipe, metrics, confusion and everything that ano
     assert.match(text, fact);
   }
   assert.match(text, /^# night \\\| day\n/);
+});
+
+test('a model card tells what was measured on the test split from what was validated', () => {
+  const text = textOf({ ...model, testMetrics: { test_loss: 0.75, accuracy: 0.125 } });
+  assert.match(text, /On the test images.*\| accuracy \| 0\.125 \|/s);
+  assert.doesNotMatch(textOf(model), /test images, which/);
 });
 
 test('without validation images a model card says that nothing was measured', () => {

@@ -2,6 +2,7 @@
 // another run needs to make the same one.
 
 import type { Manifest } from '../../src/domain/dataset.ts';
+import { randomShare } from '../../src/domain/dataset-facts.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
 import type { ModelCard } from '../../src/domain/model.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
@@ -59,10 +60,10 @@ export function modelCardText(
 
 /** Where the validation images came from. */
 function splitRule({ spec }: JobRecord, { items }: Manifest): string {
-  const own = items.some(({ split }) => split !== null);
-  const pct = spec.data.valid_pct ?? (own ? null : 0.2);
-  if (pct === null) return ' The upload said which images are for validation.';
-  return ` Of all images ${pct * 100}% were held out for validation, drawn with seed ${spec.seed}.`;
+  const valid = items.filter(({ split }) => split === 'valid').length;
+  const share = randomShare(spec.data.valid_pct, valid);
+  if (share === null) return ' The upload said which images are for validation.';
+  return ` Of all images but those for the test ${share * 100}% were held out for validation, drawn with seed ${spec.seed}.`;
 }
 
 function countTable({ items, classes }: Manifest): string {
@@ -77,10 +78,18 @@ function countTable({ items, classes }: Manifest): string {
   );
 }
 
-function metricTable({ metrics }: ModelCard): string {
-  const rows = Object.entries(metrics).map(([name, value]) => [name, shown(value)]);
-  if (rows.length === 0) return 'There were no validation images: nothing was measured.';
-  return `On the validation images, with the weights as they are exported:\n\n${table(['metric', 'value'], rows)}`;
+function metricTable({ metrics, test_metrics }: ModelCard): string {
+  const tableOf = (values: ModelCard['metrics']) =>
+    table(
+      ['metric', 'value'],
+      Object.entries(values).map(([name, value]) => [name, shown(value)]),
+    );
+  const validation =
+    Object.keys(metrics).length === 0
+      ? 'There were no validation images: nothing was measured.'
+      : `On the validation images, with the weights as they are exported:\n\n${tableOf(metrics)}`;
+  if (test_metrics === null) return validation;
+  return `${validation}\n\nOn the test images, which decided nothing:\n\n${tableOf(test_metrics)}`;
 }
 
 function confusion(classes: readonly string[], matrix: number[][] | null): string {

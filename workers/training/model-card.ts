@@ -28,6 +28,7 @@ export function modelCard(from: {
     head: model.head,
     parameters: model.parameters,
     metrics: model.metrics,
+    test_metrics: model.testMetrics,
     provenance: {
       job: job.id,
       dataset: job.dataset,
