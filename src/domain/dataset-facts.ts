@@ -1,7 +1,9 @@
 // What is known of a data set before a job touches an image: from its report, or from its items.
 
 import { byCodePoint } from './code-point-order.ts';
-import type { DatasetReport, ManifestItem } from './dataset.ts';
+import type { ExifOrientation } from './data-options.ts';
+import { type DatasetReport, type ManifestItem, sizeOf } from './dataset.ts';
+import type { Spec } from './spec.ts';
 
 /** Distinct sizes as [width, height, images]. */
 export type Sizes = readonly (readonly [number, number, number])[];
@@ -78,12 +80,13 @@ export function factsOfReport(
 export function withSizes(
   facts: DatasetFacts,
   items: readonly ManifestItem[],
-  validPct: number | null,
+  { valid_pct, exif_orientation }: Pick<Spec['data'], 'valid_pct' | 'exif_orientation'>,
 ): DatasetFacts {
   const [train, valid, test] = ['train', 'valid', 'test'].map((name) =>
     items.filter(({ split }) => (split ?? 'train') === name),
   ) as [ManifestItem[], ManifestItem[], ManifestItem[]];
-  const pooled = randomShare(validPct, valid.length) !== null;
+  const pooled = randomShare(valid_pct, valid.length) !== null;
+  const sizesOf = (own: readonly ManifestItem[]) => distinctSizes(own, exif_orientation);
   const either = sizesOf([...train, ...valid]);
   return {
     ...facts,
@@ -94,9 +97,10 @@ export function withSizes(
 }
 
 /** Distinct sizes of images, most frequent first. */
-function sizesOf(items: readonly ManifestItem[]): Sizes {
+function distinctSizes(items: readonly ManifestItem[], exif: ExifOrientation): Sizes {
   const sizes = new Map<string, [number, number, number]>();
-  for (const { width, height } of items) {
+  for (const item of items) {
+    const [width, height] = sizeOf(item, exif);
     const key = `${width}x${height}`;
     const size = sizes.get(key) ?? [width, height, 0];
     size[2]++;

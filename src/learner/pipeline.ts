@@ -58,7 +58,7 @@ export async function runPipeline(
   const split = { validPct: spec.data.valid_pct, seed: spec.seed };
   const parts = splitItems(input.manifest, split);
   const { train, valid, classes } = parts;
-  const facts = factsOfSplit(parts, input.manifest.items, split.validPct);
+  const facts = factsOfSplit(parts, input.manifest.items, spec.data);
   const reason = misfit(spec, facts);
   if (reason) throw reason;
   const head = spec.head;

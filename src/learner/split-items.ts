@@ -1,6 +1,7 @@
 import type { Manifest, ManifestItem } from '../domain/dataset.ts';
 import { type DatasetFacts, randomShare, withSizes } from '../domain/dataset-facts.ts';
 import { some } from '../domain/some.ts';
+import type { Spec } from '../domain/spec.ts';
 import { splitByRandPct } from '../training/split.ts';
 
 export type SplitItems = {
@@ -83,7 +84,7 @@ function splitAtRandom(
 export function factsOfSplit(
   { train, valid, test, classes }: SplitItems,
   items: readonly ManifestItem[],
-  validPct: number | null,
+  data: Pick<Spec['data'], 'valid_pct' | 'exif_orientation'>,
 ): DatasetFacts {
   const facts = {
     classes,
@@ -95,5 +96,5 @@ export function factsOfSplit(
     },
     test: { images: test.length, sizes: null },
   };
-  return withSizes(facts, items, validPct);
+  return withSizes(facts, items, data);
 }

@@ -44,11 +44,11 @@ test('each phase’s own batch is held against the images that train', () => {
 
 test('sizes that differ are refused where any phase takes images as they are, split by split', () => {
   const item = (split: ManifestItem['split'], width: number) =>
-    ({ split, width, height: 20, label: 'a' }) as ManifestItem;
+    ({ split, width, height: 20, label: 'a', orientation: 1 }) as ManifestItem;
   const mixed = (items: ManifestItem[], body: object) => {
     const spec = specOf({ data: { batch_size: 2 }, ...body });
     const facts = factsOfReport(two, spec.data.valid_pct);
-    return misfit(spec, withSizes(facts, items, spec.data.valid_pct));
+    return misfit(spec, withSizes(facts, items, spec.data));
   };
   const differ = [item('train', 20), item('train', 30), item('valid', 20)];
   const found = mixed(differ, {});
@@ -63,6 +63,10 @@ test('sizes that differ are refused where any phase takes images as they are, sp
   const apart = [item('train', 20), item('valid', 30), item('test', 40), item('test', 50)];
   assert.equal(mixed(apart, {}), null);
   assert.equal(mixed(apart, { data: { batch_size: 2, valid_pct: 0.5 } })?.code, 'sizes_differ');
+  const turned = [item('train', 30), { ...item('train', 30), orientation: 6 }];
+  assert.equal(mixed(turned, {}), null);
+  const apply = { data: { batch_size: 2, exif_orientation: 'apply' } };
+  assert.equal(mixed(turned, apply)?.code, 'sizes_differ');
 });
 
 test('images that an architecture shrinks to nothing are refused, by the spec alone where it says a size', () => {

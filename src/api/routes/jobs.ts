@@ -120,11 +120,12 @@ async function checkFit(
   spec: Spec,
   report: DatasetReport,
 ): Promise<string[]> {
-  const { valid_pct } = spec.data;
+  const { valid_pct, exif_orientation } = spec.data;
   let facts = factsOfReport(report, valid_pct);
-  if (report.sizes_total > 1 && takesOwnSizes(spec)) {
+  const mayDiffer = report.sizes_total > 1 || exif_orientation === 'apply';
+  if (mayDiffer && takesOwnSizes(spec)) {
     const manifest = await records.getManifest(spec.dataset);
-    if (manifest) facts = withSizes(facts, manifest.items, valid_pct);
+    if (manifest) facts = withSizes(facts, manifest.items, spec.data);
   }
   const reason = misfit(spec, facts);
   if (reason) throw reason;
