@@ -42,7 +42,7 @@ export const LrFindResult = z.object({
     rule: z.string(),
     lr: z.number().nullable(),
     /** Why there is none. */
-    reason: z.string().nullable().default(null),
+    reason: z.string().nullish(),
   }),
   skip_start: z.int(),
   skip_end: z.int(),

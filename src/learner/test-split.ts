@@ -15,13 +15,9 @@ export async function evaluateTest(
   for (const [name, value] of Object.entries(metrics)) {
     if (value === null) warn(run, undefinedMetric(`${name} of the test split`));
   }
-  const files = items.map(({ file }) => file);
-  const report = {
-    images: items.length,
-    loss,
-    metrics,
-    ...interpret(logits, run.classes, files, run.spec.evaluation.top_losses),
-  };
+  const { top, ...numbers } = interpret(logits, run.classes, run.spec.evaluation.top_losses);
+  const top_losses = top.map(({ index, ...own }) => ({ file: items[index]?.file ?? '', ...own }));
+  const report = { images: items.length, loss, metrics, ...numbers, top_losses };
   const bytes = Buffer.from(JSON.stringify(report));
   await run.journal.artifact('test.json', 'application/json', bytes);
   return { test_loss: loss, ...metrics };

@@ -120,8 +120,11 @@ test('the images of the top losses are those of the highest loss, as they lie in
 });
 
 test('no validation set: no interpretation, and a page all the same', async () => {
-  const { artifacts, warnings } = await run(await tinySet({ valid: 0 }), { phases: [cycle] });
-  assert.deepEqual(warnings, []);
+  const { artifacts, warnings } = await run(await tinySet({ valid: 0 }), {
+    phases: [cycle],
+    data: { batch_size: 4, valid_pct: 0 },
+  });
+  assert.match(warnings.join(), /^No image is left to validate on/);
   const names = [...artifacts.keys()].filter((name) => name.endsWith('.svg')).sort();
   assert.deepEqual(names, ['losses.svg', 'rates.svg']);
   assert.ok(!artifacts.has('interpretation.json'));
