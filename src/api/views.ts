@@ -63,7 +63,7 @@ export function jobView(
     dataset_digest: status?.dataset_digest ?? null,
     model: status?.model ?? null,
     error: status?.error ?? null,
-    warnings: [...new Set([...record.warnings, ...(status?.warnings ?? [])])],
+    warnings: [...new Set([...(record.warnings ?? []), ...(status?.warnings ?? [])])],
     transitions,
     attempts: status?.attempts ?? [],
     spec: record.spec,

@@ -23,7 +23,7 @@ export const JobRecord = z.object({
   dataset: DatasetId,
   spec: z.custom<Spec>((value) => Spec.safeParse(value).success, 'expected a complete spec'),
   /** What was known to be missing when the job was sent. */
-  warnings: z.array(z.string()).default([]),
+  warnings: z.array(z.string()).optional(),
   created_at: Timestamp,
 });
 export type JobRecord = z.infer<typeof JobRecord>;

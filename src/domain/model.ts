@@ -42,7 +42,7 @@ export const ModelCard = z.object({
   parameters: z.int(),
   metrics: z.record(z.string(), z.number().nullable()),
   /** On the test split, which decided nothing; null where the spec did not ask. */
-  test_metrics: z.record(z.string(), z.number().nullable()).nullable().default(null),
+  test_metrics: z.record(z.string(), z.number().nullable()).nullish(),
   provenance: z.object({
     job: JobId,
     dataset: DatasetId,

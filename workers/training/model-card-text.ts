@@ -88,7 +88,7 @@ function metricTable({ metrics, test_metrics }: ModelCard): string {
     Object.keys(metrics).length === 0
       ? 'There were no validation images: nothing was measured.'
       : `On the validation images, with the weights as they are exported:\n\n${tableOf(metrics)}`;
-  if (test_metrics === null) return validation;
+  if (!test_metrics) return validation;
   return `${validation}\n\nOn the test images, which decided nothing:\n\n${tableOf(test_metrics)}`;
 }
 
