@@ -62,8 +62,16 @@ async function train(input: TrainerInput): Promise<FromTrainer> {
       const { code, message, hint } = error;
       return { type: 'failed', error: { code, message, hint } };
     }
-    return { type: 'crashed', message: (error as Error).stack ?? String(error) };
+    const { stack } = error as Error;
+    return { type: 'crashed', message: stack ?? String(error), lacking: lackingOf(error) };
   }
+}
+
+/** What of the machine's an error speaks of: a disk or memory that is full now may be free at the next attempt. */
+function lackingOf(error: unknown): string | null {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code && /^E[A-Z]+$/.test(code)) return code;
+  return /bad_alloc|allocation failed|out of memory/i.test(message ?? '') ? 'out of memory' : null;
 }
 
 async function leave(lastWord: FromTrainer): Promise<void> {

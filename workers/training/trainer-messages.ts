@@ -52,8 +52,14 @@ export const FromTrainer = z.union([
   }),
   z.object({ type: z.literal('interrupted') }),
   z.object({ type: z.literal('failed'), error: JobError }),
-  /** A bug was thrown; the process exits with code 1 right after. */
-  z.object({ type: z.literal('crashed'), message: z.string() }),
+  /** What no Problem names was thrown; the process exits with code 1 right after. */
+  z.object({
+    type: z.literal('crashed'),
+    /** For the log alone: it holds the stack, and with it paths. */
+    message: z.string(),
+    /** What the machine lacked, such as ENOSPC; null is a bug, which would come again. */
+    lacking: z.string().nullable(),
+  }),
   /** Sent by a timer: a trainer whose event loop stands still for long is taken for wedged. */
   z.object({ type: z.literal('alive') }),
 ]);

@@ -17,6 +17,13 @@ export type TrainerEnd =
   /** Gone without a last word: a signal, an exit code, or silence. */
   | { outcome: 'died'; reason: string };
 
+/** What a user is told of a bug of ours: the same would happen at every attempt. */
+const bug: JobError = {
+  code: 'internal',
+  message: 'Training broke off by a fault on our side; the log of the worker has the reason',
+  hint: 'Report it with the id of the job. The same spec on the same data will fail again.',
+};
+
 export type TrainerListener = {
   event(time: string, body: EventBody): void;
   file(file: TrainerFile): void;
@@ -78,7 +85,9 @@ export function startTrainer(
         lastWord = { outcome: 'failed', error: message.error };
         return;
       case 'crashed':
-        thrown = message.message;
+        logger.error({ reason: message.message }, 'trainer threw');
+        thrown = message.lacking;
+        if (message.lacking === null) lastWord = { outcome: 'failed', error: bug };
         return;
       case 'alive':
         return;
