@@ -19,7 +19,12 @@ export function trainedModel(arch: Arch, classes: number, head: HeadOptions): Mo
     if (size === undefined) return undefined;
     const random = keyedRandom(17, index);
     const around = name.endsWith('weight') || name.endsWith('running_var') ? 0.9 : -0.1;
-    return Float32Array.from({ length: size }, () => around + 0.4 * (random.next() - 0.5));
+    // some features of the head hardly vary: what is added to a variance counts there
+    const scaleOf = (i: number) => (/^1\..*var$/.test(name) && i % 8 === 0 ? 1e-3 : 1);
+    return Float32Array.from(
+      { length: size },
+      (_, i) => scaleOf(i) * (around + 0.4 * (random.next() - 0.5)),
+    );
   });
   return model;
 }
