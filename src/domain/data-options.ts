@@ -3,6 +3,9 @@
 import { z } from 'zod';
 import { fraction } from './bounds.ts';
 
+export const ResizeMethod = z.enum(['crop', 'pad', 'squish', 'no']);
+export const PaddingMode = z.enum(['reflection', 'border', 'zeros']);
+
 /** get_transforms()'s arguments (fastai vision/transform.py). */
 export const Transforms = z.strictObject({
   do_flip: z.boolean().default(true),
@@ -13,6 +16,14 @@ export const Transforms = z.strictObject({
   max_warp: z.number().min(0).max(0.9).default(0.2),
   p_affine: fraction.default(0.75),
   p_lighting: fraction.default(0.75),
+  /** fastai's rand_pad: so many pixels more on every side, then a crop of the size before, anywhere. */
+  rand_pad: z
+    .strictObject({
+      padding: z.int().min(1).max(256),
+      mode: PaddingMode.default('reflection'),
+    })
+    .nullable()
+    .default(null),
 });
 export type Transforms = z.infer<typeof Transforms>;
 
@@ -31,8 +42,6 @@ export const Normalize = z
   .nullable();
 export type Normalize = z.infer<typeof Normalize>;
 
-export const ResizeMethod = z.enum(['crop', 'pad', 'squish', 'no']);
-export const PaddingMode = z.enum(['reflection', 'border', 'zeros']);
 /** Whether images are turned as their EXIF orientation says; fastai ignores it. */
 export const ExifOrientation = z.enum(['ignore', 'apply']);
 export type ExifOrientation = z.infer<typeof ExifOrientation>;

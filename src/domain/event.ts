@@ -29,7 +29,7 @@ export const Suggestions = z.object({
 });
 export type Suggestions = z.infer<typeof Suggestions>;
 
-/** artifacts/lr_find.json */
+/** artifacts/lr_find.json; of a test whose groups have rates of their own, the last group's. */
 export const LrFindResult = z.object({
   phase: z.int(),
   lrs: z.array(z.number()),

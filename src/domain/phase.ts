@@ -6,15 +6,19 @@ import { batchSize, PaddingMode, ResizeMethod, Size, Transforms } from './data-o
 
 const epochs = z.int().min(1).max(1000);
 
+const rates = [
+  positive,
+  z.array(positive).min(1).max(8),
+  z.strictObject({ slice: z.union([z.tuple([positive]), z.tuple([positive, positive])]) }),
+] as const;
 /** A rate for every group, one per group, or fastai's slice: [a, b] geometric, [b] = b/10 below the head. */
+const SweepLr = z.union(rates, {
+  error:
+    'expected a positive number, a list of them (one per layer group), {"slice": [a, b]} or {"slice": [b]}',
+});
+/** The same, or what the last range test suggests. */
 export const MaxLr = z.union(
-  [
-    positive,
-    z.array(positive).min(1).max(8),
-    z.strictObject({ slice: z.union([z.tuple([positive]), z.tuple([positive, positive])]) }),
-    z.literal('auto'),
-    z.strictObject({ slice: z.literal('auto') }),
-  ],
+  [...rates, z.literal('auto'), z.strictObject({ slice: z.literal('auto') })],
   {
     error:
       'expected a positive number, a list of them (one per layer group), {"slice": [a, b]}, {"slice": [b]}, "auto" or {"slice": "auto"}',
@@ -48,8 +52,8 @@ const common = {
 
 export const LrFindPhase = z.strictObject({
   type: z.literal('lr_find'),
-  start_lr: positive.default(1e-7),
-  end_lr: positive.default(10),
+  start_lr: SweepLr.default(1e-7),
+  end_lr: SweepLr.default(10),
   num_it: z.int().min(2).max(10000).default(100),
   stop_div: z.boolean().default(true),
   skip_start: z.int().min(0).max(1000).default(10),

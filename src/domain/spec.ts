@@ -202,12 +202,16 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
   spec.phases.forEach((phase, index) => {
     const path = `phases.${index}`;
     tooSmall(`${path}.data.size`, phase.data?.size);
+    if (Array.isArray(phase.wd) && phase.wd.length !== groups)
+      say(`${path}.wd`, perGroup('values', phase.wd.length));
+    const most = groups - 1;
+    if ('freeze' in phase && typeof phase.freeze === 'number' && Math.abs(phase.freeze) > most)
+      say(
+        `${path}.freeze`,
+        `expected -${most}..${most}: ${spec.arch} has ${groups} layer groups, got ${phase.freeze}`,
+      );
     if (phase.type === 'lr_find') {
-      if (phase.end_lr <= phase.start_lr)
-        say(
-          `${path}.end_lr`,
-          `expected more than start_lr (${phase.start_lr}), got ${phase.end_lr}`,
-        );
+      for (const { field, message } of sweepErrors(phase, groups)) say(`${path}.${field}`, message);
       lastFind = { path, num_it: phase.num_it };
       return;
     }
@@ -229,8 +233,6 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
     }
     if (Array.isArray(lr) && lr.length !== groups)
       say(`${path}.${field}`, perGroup('rates', lr.length));
-    if (Array.isArray(phase.wd) && phase.wd.length !== groups)
-      say(`${path}.wd`, perGroup('values', phase.wd.length));
     if (phase.type === 'fit_one_cycle') {
       if (phase.final_div !== null && phase.final_div <= 0)
         say(`${path}.final_div`, 'expected a positive number');
@@ -246,12 +248,6 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
           `expected less than epochs (${phase.epochs}), got ${phase.start_epoch}`,
         );
     }
-    const most = groups - 1;
-    if ('freeze' in phase && typeof phase.freeze === 'number' && Math.abs(phase.freeze) > most)
-      say(
-        `${path}.freeze`,
-        `expected -${most}..${most}: ${spec.arch} has ${groups} layer groups, got ${phase.freeze}`,
-      );
   });
   const names = ['valid_loss', 'train_loss', ...spec.metrics.map((metric) => metric.name)];
   for (const key of ['early_stopping', 'save_best', 'reduce_on_plateau'] as const) {
@@ -267,6 +263,30 @@ function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
       say(`metrics.${index}`, `${metric.name} is named twice`);
   });
   return errors;
+}
+
+/** Where a range test has the wrong number of rates, or a group whose rate would not grow. */
+function sweepErrors(
+  { start_lr, end_lr }: Extract<Phase, { type: 'lr_find' }>,
+  groups: number,
+): { field: string; message: string }[] {
+  const given = { start_lr, end_lr };
+  const wrong = Object.entries(given).flatMap(([field, lr]) =>
+    Array.isArray(lr) && lr.length !== groups
+      ? [{ field, message: `expected ${groups} rates, one per layer group, got ${lr.length}` }]
+      : [],
+  );
+  if (wrong.length > 0) return wrong;
+  const [from, to] = [lrRange(start_lr, groups), lrRange(end_lr, groups)];
+  const group = to.findIndex((end, i) => end <= (from[i] ?? 0));
+  if (group < 0) return [];
+  const where = from.every((lr) => lr === from[0]) ? '' : ` in layer group ${group}`;
+  return [
+    {
+      field: 'end_lr',
+      message: `expected more than start_lr${where} (${from[group]}), got ${to[group]}`,
+    },
+  ];
 }
 
 function isAuto(lr: MaxLr): boolean {

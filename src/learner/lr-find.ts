@@ -8,7 +8,8 @@ import { loadStateDict, stateDict } from '../models/state-dict.ts';
 import { lrFindChart } from '../plots/lr-find-chart.ts';
 import { chartSvg, svgToPng } from '../plots/render.ts';
 import { lightTheme } from '../plots/theme.ts';
-import { lrFindRate, lrFindStop } from '../training/lr-finder.ts';
+import { lrFindRates, lrFindStop } from '../training/lr-finder.ts';
+import { lrRange } from '../training/lr-range.ts';
 import { newSmoothing, smooth } from '../training/smoothing.ts';
 import { autoRate, suggest } from '../training/suggestions.ts';
 import type { PhaseLoaders } from './phase-data.ts';
@@ -35,8 +36,8 @@ export async function lrFind(run: Run, phase: Phase, loaders: PhaseLoaders): Pro
     learner.mom = mom;
   };
   const sweep = {
-    startLr: phase.start_lr,
-    endLr: phase.end_lr,
+    startLr: lrRange(phase.start_lr, learner.model.groups),
+    endLr: lrRange(phase.end_lr, learner.model.groups),
     numIt: phase.num_it,
     stopDiv: phase.stop_div,
   };
@@ -51,10 +52,12 @@ export async function lrFind(run: Run, phase: Phase, loaders: PhaseLoaders): Pro
     for (let epoch = 0; !stop; epoch++) {
       for await (const loaded of loaders.train.batches(epochKey(index, epoch))) {
         const step = series.lrs.length;
-        const lr = lrFindRate(sweep, step);
+        const rates = lrFindRates(sweep, step);
+        // fastai's recorder keeps the last group's
+        const lr = rates.at(-1) ?? 0;
         const key = [spec.seed, index, step];
         const batch = trainingBatch(loaded, run.classes.length, spec.optimizer, key);
-        const hyper = { lr: new Array<number>(learner.model.groups).fill(lr), mom, wd };
+        const hyper = { lr: rates, mom, wd };
         const loss = learner.trainStep(batch, hyper, key);
         loaders.train.recycle(loaded);
         smoothing = smooth(smoothing, loss);

@@ -2,11 +2,17 @@
 
 import { annealExp } from './annealing.ts';
 
-export type LrSweep = { startLr: number; endLr: number; numIt: number; stopDiv: boolean };
+/** startLr and endLr: a rate for each layer group. */
+export type LrSweep = {
+  startLr: readonly number[];
+  endLr: readonly number[];
+  numIt: number;
+  stopDiv: boolean;
+};
 
-/** Rate of step `step`, 0-based; end_lr itself is never used, as in fastai. */
-export function lrFindRate({ startLr, endLr, numIt }: LrSweep, step: number): number {
-  return annealExp(startLr, endLr, step / numIt);
+/** Each group's rate at step `step`, 0-based; end_lr itself is never used, as in fastai. */
+export function lrFindRates({ startLr, endLr, numIt }: LrSweep, step: number): number[] {
+  return startLr.map((start, group) => annealExp(start, endLr[group] ?? start, step / numIt));
 }
 
 /** The lowest smoothed loss so far and whether to stop after this step. */

@@ -17,13 +17,13 @@ export function lrRange(lr: LrSpec, groups: number): number[] {
     if (lr.length === groups) return [...lr];
     throw problem(
       'invalid_spec',
-      `max_lr: expected ${groups} rates, one per layer group, got ${lr.length}`,
+      `expected ${groups} rates, one per layer group, got ${lr.length}`,
     );
   }
   const [first, last] = lr.slice;
   if (last === undefined) return [...new Array<number>(groups - 1).fill(first / 10), first];
   if (groups === 1) {
-    throw problem('invalid_spec', 'max_lr: slice(a, b) needs at least 2 layer groups, there is 1');
+    throw problem('invalid_spec', 'slice(a, b) needs at least 2 layer groups, there is 1');
   }
   return evenMults(first, last, groups);
 }

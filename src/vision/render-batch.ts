@@ -43,8 +43,10 @@ function renderFloats(
 }
 
 /** Whether every pixel of the output is the same pixel of the image. */
-function isUntouched(image: DecodedImage, { grid, lighting, dihedral, crop, out }: Plan): boolean {
+function isUntouched(image: DecodedImage, plan: Plan): boolean {
+  const { before, grid, lighting, dihedral, crop, out } = plan;
   return (
+    before === null &&
     grid === null &&
     lighting === null &&
     dihedral === 0 &&

@@ -7,7 +7,7 @@ const unwarped = [1, 0, 0, 0, 1, 0, 0, 0] as const;
 const unmoved = [1, 0, 0, 0, 1, 0] as const;
 
 /** render-batch.ts's work as a native kernel does it, off this thread; images have three channels. */
-export function renderNatively(
+export async function renderNatively(
   kernels: ImageKernels,
   images: readonly SourceImage[],
   plans: readonly Plan[],
@@ -15,17 +15,33 @@ export function renderNatively(
   out: Float32Array | Uint16Array,
 ): Promise<void> {
   const numbers = new Float64Array(images.length * planStride);
-  images.forEach((image, n) => {
+  const last = plans.every(({ before }) => !before)
+    ? images
+    : await Promise.all(images.map((image, n) => beforePlan(kernels, image, plans[n]?.before)));
+  last.forEach((image, n) => {
     const plan = plans[n];
     if (!plan) throw new Error(`image ${n} of ${images.length} has no plan`);
     numbers.set(flat(image, plan), n * planStride);
   });
   return kernels.renderBatch({
-    images: images.map(({ pixels }) => pixels),
+    images: last.map(({ pixels }) => pixels),
     plans: numbers,
     normalize: normalize && Float32Array.from([...normalize.mean, ...normalize.std]),
     out,
   });
+}
+
+/** What an image is when its plan's own pass begins. */
+async function beforePlan(
+  kernels: ImageKernels,
+  image: SourceImage,
+  plan: Plan | null | undefined,
+): Promise<SourceImage> {
+  if (!plan) return image;
+  const [h, w] = plan.out;
+  const pixels = new Float32Array(h * w * 3);
+  await renderNatively(kernels, [image], [plan], null, pixels);
+  return { pixels, h, w };
 }
 
 /** A plan in the order that planStride says. */

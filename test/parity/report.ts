@@ -1,5 +1,7 @@
 // What was compared, how far it was off, and how far it may be.
 
+import { readAll, unread } from './watched.ts';
+
 /** A number, or a nest of them; "NaN" and "Infinity" are written as strings in JSON. */
 export type Numbers = number | string | null | readonly Numbers[] | ArrayLike<number>;
 
@@ -49,6 +51,36 @@ export class Report {
     this.add({ name, quantity, worst, tolerance: 0, kind: 'exact', count: 1 });
   }
 
+  /** Runs a case: one that throws, or says something of itself that nobody read, has failed, and others go on. */
+  async run<T>(name: string, it: T, cases: (it: T) => void | Promise<void>) {
+    try {
+      await cases(it);
+    } catch (error) {
+      this.fail(name, `could not be run: ${lineOf(error)}`);
+      readAll(it);
+      return;
+    }
+    this.understood(name, it);
+  }
+
+  /** Fails the case where it says something of itself that nobody has read. */
+  understood(name: string, it: unknown) {
+    const fields = unread(it);
+    if (fields.length > 0) this.fail(name, `not understood: ${fields.join(', ')}`);
+    readAll(it);
+  }
+
+  fail(name: string, why: string) {
+    this.add({
+      name,
+      quantity: why,
+      worst: Number.POSITIVE_INFINITY,
+      tolerance: -1,
+      kind: 'exact',
+      count: 0,
+    });
+  }
+
   /** One line a case: of its quantities the one that is nearest to failing. */
   get cases(): (Line & { pass: boolean })[] {
     const byCase = new Map<string, Line>();
@@ -66,8 +98,20 @@ export class Report {
   }
 }
 
+/** What a caller would be told, in one line. */
+function lineOf(error: unknown): string {
+  const { message } = error as Error;
+  const { errors } = error as { errors?: { path: string; message: string }[] };
+  const fields = (errors ?? []).map((e) => `${e.path}: ${e.message}`).join('; ');
+  return [message, fields]
+    .filter((part) => part !== '')
+    .join(' ')
+    .replaceAll(/\s+/g, ' ');
+}
+
 function strain({ worst, tolerance }: Line): number {
   if (worst === 0) return 0;
+  if (tolerance < 0) return Number.POSITIVE_INFINITY;
   return tolerance === 0 ? Number.POSITIVE_INFINITY : worst / tolerance;
 }
 

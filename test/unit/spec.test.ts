@@ -111,3 +111,20 @@ test('normalisation defaults to what the body was trained with', () => {
     'pretrained',
   );
 });
+
+test('a range test takes a rate per layer group, as many as there are, each of which grows', () => {
+  const sweep = (fields: object) =>
+    faults({ dataset: 'ds_01ARZ3NDEKTSV4RRFFQ69G5FAV', phases: [{ type: 'lr_find', ...fields }] });
+  assert.deepEqual(sweep({ start_lr: [1e-8, 1e-7, 1e-6], end_lr: { slice: [1] } }), {});
+  assert.deepEqual(sweep({ start_lr: { slice: [1e-8, 1e-6] }, end_lr: 10 }), {});
+  assert.deepEqual(sweep({ start_lr: [1e-8, 1e-7], end_lr: [1, 1, 1, 1] }), {
+    'phases.0.start_lr': 'expected 3 rates, one per layer group, got 2',
+    'phases.0.end_lr': 'expected 3 rates, one per layer group, got 4',
+  });
+  assert.deepEqual(sweep({ start_lr: [1e-3, 1e-2, 1], end_lr: 0.1 }), {
+    'phases.0.end_lr': 'expected more than start_lr in layer group 2 (1), got 0.1',
+  });
+  assert.match(sweep({ end_lr: 'auto' })['phases.0.end_lr'] ?? '', /expected a positive number/);
+  assert.match(sweep({ wd: [0.1, 0.2] })['phases.0.wd'] ?? '', /expected 3 values/);
+  assert.match(sweep({ freeze: 7 })['phases.0.freeze'] ?? '', /expected -2\.\.2/);
+});

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Transforms } from '../../src/domain/data-options.ts';
 import { keyedRandom } from '../../src/training/random.ts';
+import { applyPlan } from '../../src/vision/transforms/apply-plan.ts';
 import { applyTransforms } from '../../src/vision/transforms/apply-transforms.ts';
 import { drawTransforms, getTransforms } from '../../src/vision/transforms/get-transforms.ts';
 import { planOf } from '../../src/vision/transforms/plan.ts';
@@ -55,4 +56,25 @@ test('a picture of one row survives every resize method', () => {
       assert.ok(data.every((value) => value === 0 || Math.abs(value - 128 / 255) < 1e-6));
     }
   }
+});
+
+test('rand_pad pads before all else, and the crop behind it is as large as the image was', () => {
+  const transforms = Transforms.parse({
+    do_flip: false,
+    max_rotate: 0,
+    max_zoom: 1,
+    max_lighting: 0,
+    max_warp: 0,
+    rand_pad: { padding: 4, mode: 'zeros' },
+  });
+  const pixels = new Float32Array(8 * 8 * 3).fill(1);
+  const seen = new Set<number>();
+  for (let key = 0; key < 20; key++) {
+    const options = { inH: 8, inW: 8, size: null, train: true };
+    const plan = planTransforms(transforms, keyedRandom(key), options);
+    assert.deepEqual(plan.out, [8, 8]);
+    seen.add(applyPlan({ pixels, h: 8, w: 8 }, plan).reduce((sum, value) => sum + value, 0));
+  }
+  assert.ok(seen.size > 5, 'the crop lies where the drawing says');
+  assert.ok(Math.min(...seen) < 8 * 8 * 3, 'zeros came in from the side');
 });

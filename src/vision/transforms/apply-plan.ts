@@ -17,6 +17,12 @@ const nearlyOne = Math.fround(1 - 1e-7);
 
 /** Carries out a plan: [out h, out w, channels] in 0..1. */
 export function applyPlan(source: SourceImage, plan: Plan): Float32Array {
+  if (plan.before) {
+    const [h, w] = plan.before.out;
+    const { channels } = source;
+    const pixels = applyPlan(source, plan.before);
+    return applyPlan({ pixels, h, w, ...(channels && { channels }) }, { ...plan, before: null });
+  }
   const channels = source.channels ?? 3;
   const whole: FloatImage = { data: inUnits(source.pixels), h: source.h, w: source.w, channels };
   const image = plan.shrink ? areaShrink(whole, plan.shrink[0], plan.shrink[1]) : whole;

@@ -1,5 +1,7 @@
 import type { Transforms } from '../../domain/data-options.ts';
 import type { Random } from '../../training/random.ts';
+import type { PaddingMode } from './plan.ts';
+import type { Size } from './sizes.ts';
 
 /** A transform with its arguments settled. */
 export type Transform =
@@ -11,13 +13,16 @@ export type Transform =
   | { name: 'brightness'; change: number }
   | { name: 'contrast'; scale: number }
   | { name: 'flip_lr' }
+  | { name: 'pad'; padding: number; mode: PaddingMode }
+  | { name: 'crop'; size: Size; rowPct: number; colPct: number }
   | { name: 'crop_pad'; rowPct: number; colPct: number };
 
-/** A transform that happens with probability `p`, its arguments drawn from ranges [low, high]. */
+/** A transform that happens with probability `p`, its arguments drawn from ranges [low, high] or `fixed`. */
 export type RandomTransform = {
   name: Transform['name'];
   p: number;
   ranges: Record<string, readonly [number, number]>;
+  fixed?: Transform;
 };
 
 const anywhere = { row_pct: [0, 1], col_pct: [0, 1] } as const;
@@ -39,17 +44,20 @@ export function getTransforms(t: Transforms): RandomTransform[] {
     add('brightness', t.p_lighting, { change: [0.5 * (1 - l), 0.5 * (1 + l)] });
     add('contrast', t.p_lighting, { scale: [1 - l, 1 / (1 - l)] });
   }
+  // the crop behind it is the list's first, which is anywhere too
+  if (t.rand_pad)
+    list.push({ name: 'pad', p: 1, ranges: {}, fixed: { name: 'pad', ...t.rand_pad } });
   return list;
 }
 
 /** One drawing of a list: which transforms happen, with which arguments. */
 export function drawTransforms(list: readonly RandomTransform[], random: Random): Transform[] {
-  return list.flatMap(({ name, p, ranges }) => {
+  return list.flatMap(({ name, p, ranges, fixed }) => {
     const uniform = (key: string) => {
       const [low, high] = ranges[key] ?? [0, 0];
       return low + (high - low) * random.next();
     };
-    return random.next() < p ? [drawn(name, uniform, ranges, random)] : [];
+    return random.next() < p ? [fixed ?? drawn(name, uniform, ranges, random)] : [];
   });
 }
 
@@ -84,6 +92,9 @@ function drawn(
       return { name, k: random.below(8) };
     case 'crop_pad':
       return { name, rowPct: uniform('row_pct'), colPct: uniform('col_pct') };
+    case 'pad':
+    case 'crop':
+      throw new Error(`${name} has arguments that are not drawn`);
     default:
       return { name };
   }

@@ -16,6 +16,8 @@ import { symmetricWarp, type Warp, warpPoint } from './warp.ts';
 export type PaddingMode = 'reflection' | 'border' | 'zeros';
 
 export type Plan = {
+  /** Carried out first, its output being this plan's image; null where the image itself is. */
+  before: Plan | null;
   /** The image is first averaged down to this, null where it is not. */
   shrink: Hw | null;
   /** Sampled on a grid of this size through warp, then affine; null where pixels pass untouched. */
@@ -43,8 +45,9 @@ export type PlanOptions = {
   mult?: number;
 };
 
-/** fastai's TfmCoord 4, TfmAffine 5, TfmLighting 8, TfmPixel 10, TfmCrop 99. */
+/** fastai's pad -10, TfmCoord 4, TfmAffine 5, TfmLighting 8, TfmPixel 10, TfmCrop 99. */
 const order: Record<Transform['name'], number> = {
+  pad: -10,
   symmetric_warp: 4,
   rotate: 5,
   zoom: 5,
@@ -55,6 +58,7 @@ const order: Record<Transform['name'], number> = {
   contrast: 8,
   flip_lr: 10,
   dihedral: 10,
+  crop: 10,
   crop_pad: 99,
 };
 
@@ -67,29 +71,117 @@ export function inOrder<T extends { name: Transform['name'] }>(list: readonly T[
 export function planOf(list: readonly Transform[], options: PlanOptions): Plan {
   const { inH, inW, size, mult, paddingMode = 'reflection' } = options;
   const method = options.resizeMethod ?? (Array.isArray(size) ? 'squish' : 'crop');
+  const fitted = method === 'crop' || method === 'pad';
   const target = size === null ? null : cropTarget(size, mult);
-  const cropped = target !== null && (method === 'crop' || method === 'pad');
   let grid: Hw = [inH, inW];
   if (target && method === 'squish') grid = target;
-  if (target && cropped) grid = resizeTarget([inH, inW], target, method === 'crop');
-  const { warp, affine, lighting, dihedral } = combined(inOrder(list), grid);
-  const resampled = warp !== null || affine !== null || grid[0] !== inH || grid[1] !== inW;
-  const shape: Hw = dihedral & 4 ? [grid[1], grid[0]] : grid;
+  if (target && fitted) grid = resizeTarget([inH, inW], target, method === 'crop');
+  let plan: Plan | null = null;
+  for (const part of parts(inOrder(list))) {
+    const image: Hw = plan ? plan.out : [inH, inW];
+    if (plan) grid = plan.out;
+    // what fastai was told of the padding is forgotten once it has sampled
+    const sampling = hasSampled(plan) ? 'reflection' : paddingMode;
+    plan = partOf(part, { before: plan, image, grid, paddingMode: sampling });
+  }
   const crop = list.find((transform) => transform.name === 'crop_pad');
-  const at = crop?.name === 'crop_pad' ? crop : { rowPct: 0.5, colPct: 0.5 };
-  return {
-    shrink: resampled ? shrinkOf([inH, inW], grid, { warp, affine }) : null,
+  const end = plan ?? untouched([inH, inW]);
+  if (!fitted || (!target && !crop)) return withoutIdle(end);
+  const { rowPct, colPct } = crop?.name === 'crop_pad' ? crop : { rowPct: 0.5, colPct: 0.5 };
+  return withoutIdle(padCropped(end, target ?? [inH, inW], { rowPct, colPct, paddingMode }));
+}
+
+/** A list in its order, cut behind each padding and each crop: what follows sees another image. */
+function parts(ordered: readonly Transform[]): Transform[][] {
+  const result: Transform[][] = [[]];
+  for (const transform of ordered) {
+    result.at(-1)?.push(transform);
+    if (transform.name === 'pad' || transform.name === 'crop') result.push([]);
+  }
+  return result;
+}
+
+/** One pass over an image: resampled to `grid`, lit, flipped, then padded or cropped by the part's last transform. */
+function partOf(
+  part: readonly Transform[],
+  frame: { before: Plan | null; image: Hw; grid: Hw; paddingMode: PaddingMode },
+): Plan {
+  const { before, image, grid } = frame;
+  const { warp, affine, lighting, dihedral } = combined(part, grid);
+  const resampled =
+    warp !== null || affine !== null || grid[0] !== image[0] || grid[1] !== image[1];
+  const shape: Hw = dihedral & 4 ? [grid[1], grid[0]] : grid;
+  const plan: Plan = {
+    before,
+    shrink: resampled ? shrinkOf(image, grid, { warp, affine }) : null,
     grid: resampled ? grid : null,
     warp,
     affine,
     lighting,
     dihedral,
-    crop: cropped
-      ? [begin(shape[0], target[0], at.rowPct), begin(shape[1], target[1], at.colPct)]
-      : [0, 0],
-    out: cropped ? target : shape,
-    paddingMode,
+    crop: [0, 0],
+    out: shape,
+    paddingMode: frame.paddingMode,
   };
+  const last = part.at(-1);
+  if (last?.name === 'pad') return padded(plan, last);
+  return last?.name === 'crop' ? cropped(plan, last) : plan;
+}
+
+/** Nothing that pads comes with a transform that looks outside of the image: one padding mode is enough. */
+function padded(plan: Plan, { padding, mode }: { padding: number; mode: PaddingMode }): Plan {
+  const [h, w] = plan.out;
+  const out: Hw = [h + 2 * padding, w + 2 * padding];
+  return { ...plan, crop: [-padding, -padding], out, paddingMode: mode };
+}
+
+function cropped(
+  plan: Plan,
+  { size, rowPct, colPct }: { size: Size; rowPct: number; colPct: number },
+): Plan {
+  const out = cropTarget(size);
+  const [h, w] = plan.out;
+  return { ...plan, crop: [cropOffset(h, out[0], rowPct), cropOffset(w, out[1], colPct)], out };
+}
+
+/** fastai's crop_pad behind a plan: in the same pass, but where that one samples with another padding. */
+function padCropped(
+  plan: Plan,
+  out: Hw,
+  { rowPct, colPct, paddingMode }: { rowPct: number; colPct: number; paddingMode: PaddingMode },
+): Plan {
+  const [h, w] = plan.out;
+  if (h === out[0] && w === out[1]) return plan;
+  const crop: Hw = [begin(h, out[0], rowPct), begin(w, out[1], colPct)];
+  if (plan.grid === null || plan.paddingMode === paddingMode) {
+    return { ...plan, crop, out, paddingMode };
+  }
+  return { ...untouched([h, w]), before: plan, crop, out, paddingMode };
+}
+
+function untouched(out: Hw): Plan {
+  const nothing = { before: null, shrink: null, grid: null, warp: null, affine: null };
+  return {
+    ...nothing,
+    lighting: null,
+    dihedral: 0,
+    crop: [0, 0],
+    out,
+    paddingMode: 'reflection',
+  };
+}
+
+function hasSampled(plan: Plan | null): boolean {
+  return plan !== null && (plan.grid !== null || hasSampled(plan.before));
+}
+
+/** The plan without a last pass that does nothing. */
+function withoutIdle(plan: Plan): Plan {
+  const { before, grid, lighting, dihedral, crop, out } = plan;
+  if (!before || grid || lighting || dihedral !== 0) return plan;
+  const whole =
+    crop[0] === 0 && crop[1] === 0 && out[0] === before.out[0] && out[1] === before.out[1];
+  return whole ? before : plan;
 }
 
 function combined(list: readonly Transform[], grid: Hw) {

@@ -22,6 +22,7 @@ import {
 } from '../golden-tensors.ts';
 import { field, floats, type Held } from '../precision.ts';
 import type { Numbers, Report } from '../report.ts';
+import { leaveOut } from '../watched.ts';
 
 // each kind of op reads fields of its own
 type Op = { [field: string]: Numbers } & { x: Hashed | Nested; grad_out?: Hashed };
@@ -38,30 +39,51 @@ const kinds: [RegExp, (it: Op, compare: Compare, held: Held) => void][] = [
   [/^mini_head/, miniHead],
 ];
 
-export function opsCases(golden: Golden, report: Report, held: Held): void {
+export async function opsCases(golden: Golden, report: Report, held: Held): Promise<void> {
   // label smoothing is asked of the logits of cross_entropy
   const shared = Object.values(golden.ops).find((op) => 'logits' in op && 'targets' in op);
-  for (const [name, given] of Object.entries(golden.ops)) {
-    const it = /^label_smoothing/.test(name) ? { ...shared, ...given, name } : { ...given, name };
-    const compare: Compare = (quantity, actual, fieldName) => {
-      const expected = field<Numbers>(given, fieldName, held);
-      if (expected === undefined) return;
-      const scale = Math.max(1, ...[expected].flat(9).map((value) => Math.abs(Number(value))));
-      report.near(name, quantity, actual, expected, {
-        abs: (held === 'f64' ? 1e-12 : 1e-6) * scale,
-      });
-    };
-    const kind = kinds.find(([pattern]) => pattern.test(name));
-    if (kind) tf.tidy(() => kind[1](it as unknown as Op, compare, held));
-    else if (name === 'normalize_imagenet') normalized(given, report);
-    else if (name === 'mixup') mixup(given, report);
-    releaseUnclaimedGradients();
+  for (const [name, op] of Object.entries(golden.ops)) {
+    await report.run(name, op, (given) => one(name, given, { shared, report, held }));
   }
+  leaveOut(golden, ['generator']);
+}
+
+function one(
+  name: string,
+  given: Op,
+  { shared, report, held }: { shared: Op | undefined; report: Report; held: Held },
+): void {
+  const it = new Proxy(given, {
+    get: (target, key) => {
+      if (key === 'name') return name;
+      const own: unknown = Reflect.get(target, key);
+      return own === undefined && shared && name.startsWith('label_smoothing')
+        ? Reflect.get(shared, key)
+        : own;
+    },
+  });
+  const compare: Compare = (quantity, actual, fieldName) => {
+    const expected = field<Numbers>(given, fieldName, held);
+    if (expected === undefined) return;
+    const scale = Math.max(1, ...[expected].flat(9).map((value) => Math.abs(Number(value))));
+    report.near(name, quantity, actual, expected, {
+      abs: (held === 'f64' ? 1e-12 : 1e-6) * scale,
+    });
+  };
+  const kind = kinds.find(([pattern]) => pattern.test(name));
+  if (kind) tf.tidy(() => kind[1](it as unknown as Op, compare, held));
+  else if (name === 'normalize_imagenet') normalized(given, report);
+  else if (name === 'mixup') mixup(given, report);
+  // head.json holds what comes of it
+  else if (name === 'kaiming_normal_defaults') leaveOut(given, Object.keys(given));
+  else throw new Error('no op of this name');
+  releaseUnclaimedGradients();
 }
 
 function concatPool(it: Op, compare: Compare, held: Held) {
   const input = tensorValues(it.x);
   const x = image(it.x, held);
+  compare('input', input.values, 'x');
   const [n = 0, c = 0] = input.shape;
   // outputs lie as [N,2C] here, and as [N,2C,1,1] where the golden case does not flatten
   const dy = it.grad_out ? { ...tensorValues(it.grad_out), shape: [n, 2 * c] } : null;
@@ -159,6 +181,12 @@ function crossEntropy(it: Op, compare: Compare, held: Held) {
     'grad',
   );
   compare('loss of each sample', each, 'per_sample');
+  compare('softmax', rows.map(softmax), 'softmax');
+}
+
+function softmax(row: readonly number[]): number[] {
+  const raised = row.map((value) => Math.exp(value - Math.max(...row)));
+  return raised.map((value) => value / raised.reduce((sum, other) => sum + other, 0));
 }
 
 /** Soft targets are float32 in training; the double figures need them unrounded. */
@@ -188,6 +216,8 @@ function miniHead(it: Op, compare: Compare, held: Held) {
     ['4.weight', [2, 3]],
     ['4.bias', [2]],
   ];
+  const names = it.names as readonly string[];
+  if (names.join() !== shapes.map(([name]) => name).join()) throw new Error('other parameters');
   const parameters = shapes.map(([name, shape], i) => {
     const offset = name === '0.weight' || name === '3.weight' ? 1 : 0;
     const n = shape.reduce((a, b) => a * b, 1);
@@ -235,6 +265,16 @@ function miniHead(it: Op, compare: Compare, held: Held) {
 
 function normalized(it: Op, report: Report) {
   const x = toNhwc(tensorValues(it.x));
+  report.same(
+    'normalize_imagenet',
+    'statistics',
+    [it.mean, it.std],
+    [imagenetStats.mean, imagenetStats.std],
+  );
+  const before = toNchw(x.shape, x.values.slice());
+  report.near('normalize_imagenet', 'taken back', before, it.denorm ?? null, { abs: 1e-6 });
+  // nothing here knows those by name
+  leaveOut(it, ['mnist_stats', 'cifar_stats']);
   normalizeInPlace(x.values, imagenetStats);
   report.near('normalize_imagenet', 'output', toNchw(x.shape, x.values), it.out ?? null, {
     abs: 1e-6,
@@ -248,6 +288,10 @@ function mixup(it: Op, report: Report) {
   const logits = it.logits as unknown as number[][];
   const lambdas = Float32Array.from(draws, (b) => Math.max(b, 1 - b));
   const x = tensorValues(it.x);
+  const pairs = labels.map((label, i) => [label, labels[order[i] ?? 0], lambdas[i]]);
+  report.near('mixup', 'targets', pairs as Numbers, it.mixed_target ?? null, { abs: 1e-6 });
+  // what the draws were made with
+  leaveOut(it, ['alpha']);
   report.near('mixup', 'lambda', lambdas, it.lambda_used ?? null, { abs: 1e-6 });
   report.near('mixup', 'images', mix(x.values, lambdas, order), it.mixed_x ?? null, { abs: 1e-6 });
   const classes = logits[0]?.length ?? 0;

@@ -4,6 +4,7 @@
 import { oneCycle } from '../../../src/training/one-cycle.ts';
 import { improves, newTracker, track, trackerMode } from '../../../src/training/trackers.ts';
 import type { Report } from '../report.ts';
+import { leaveOut } from '../watched.ts';
 
 type Case = {
   valid_losses: number[];
@@ -12,45 +13,67 @@ type Case = {
   epochs_run: number;
   saves: [string, number][];
   lr_per_group_after_each_epoch: number[][];
+  loads: string[];
   printed: string[];
 };
 
-export function trackerCases(golden: { cases: Record<string, Case> }, report: Report): void {
-  for (const [name, it] of Object.entries(golden.cases)) {
-    const monitor = name.includes('accuracy') ? 'accuracy' : 'valid_loss';
-    const values = monitor === 'accuracy' ? it.accuracies : it.valid_losses;
-    const mode = trackerMode('auto', monitor);
-    const patience = Number(
-      /(?:patience|_p)(\d+)/.exec(name)?.[1] ?? (name.includes('one_cycle') ? 1 : 0),
+export async function trackerCases(
+  golden: { cases: Record<string, Case> },
+  report: Report,
+): Promise<void> {
+  for (const [name, given] of Object.entries(golden.cases)) {
+    await report.run(name, given, (it) => one(name, it, report));
+  }
+}
+
+function one(name: string, it: Case, report: Report): void {
+  // what it says beside its numbers
+  leaveOut(it, ['printed']);
+  // every case has both; one is tracked
+  leaveOut(it, ['valid_losses', 'accuracies', 'epochs_requested']);
+  const monitor = name.includes('accuracy') ? 'accuracy' : 'valid_loss';
+  const values = monitor === 'accuracy' ? it.accuracies : it.valid_losses;
+  const mode = trackerMode('auto', monitor);
+  const patience = Number(
+    /(?:patience|_p)(\d+)/.exec(name)?.[1] ?? (name.includes('one_cycle') ? 1 : 0),
+  );
+  const minDelta = Number(/min_delta_([.\d]+?)(?:_|$)/.exec(name)?.[1] ?? 0);
+  if (name.startsWith('save_model') && !name.includes('every_epoch')) {
+    let best: number | null = null;
+    const saved: number[] = [];
+    values.forEach((value, epoch) => {
+      if (!improves(best, value, mode)) return;
+      best = value;
+      saved.push(epoch);
+    });
+    report.same(
+      name,
+      'epochs saved',
+      saved,
+      it.saves.map(([, epoch]) => epoch),
     );
-    const minDelta = Number(/min_delta_([.\d]+?)(?:_|$)/.exec(name)?.[1] ?? 0);
-    if (name.startsWith('save_model') && !name.includes('every_epoch')) {
-      let best: number | null = null;
-      const saved: number[] = [];
-      values.forEach((value, epoch) => {
-        if (!improves(best, value, mode)) return;
-        best = value;
-        saved.push(epoch);
-      });
-      report.same(
-        name,
-        'epochs saved',
-        saved,
-        it.saves.map(([, epoch]) => epoch),
-      );
+    report.same(name, 'the best is loaded', [it.saves[0]?.[0]], it.loads);
+    report.same(name, 'epochs run', it.epochs_requested, it.epochs_run);
+  }
+  if (name.startsWith('early_stop')) {
+    let state = newTracker;
+    let epochs = 0;
+    for (const value of values.slice(0, it.epochs_requested)) {
+      epochs += 1;
+      const after = track(state, value, { mode, minDelta, patience });
+      state = after.state;
+      if (after.out) break;
     }
-    if (name.startsWith('early_stop')) {
-      let state = newTracker;
-      let epochs = 0;
-      for (const value of values.slice(0, it.epochs_requested)) {
-        epochs += 1;
-        const after = track(state, value, { mode, minDelta, patience });
-        state = after.state;
-        if (after.out) break;
-      }
-      report.same(name, 'epochs run', epochs, it.epochs_run);
-    }
-    if (name.startsWith('reduce_lr')) reduced(name, it, { mode, minDelta, patience }, report);
+    report.same(name, 'epochs run', epochs, it.epochs_run);
+  }
+  if (name.startsWith('reduce_lr')) {
+    reduced(name, it, { mode, minDelta, patience }, report);
+    report.same(name, 'epochs run', it.epochs_requested, it.epochs_run);
+  } else leaveOut(it, ['lr_per_group_after_each_epoch']);
+  // a model of every epoch is not kept here: nothing of ours runs
+  if (name.includes('every_epoch')) leaveOut(it, ['saves', 'loads', 'epochs_run']);
+  else if (!name.startsWith('save_model')) {
+    report.same(name, 'nothing saved or loaded', [[], []], [it.saves, it.loads]);
   }
 }
 
@@ -75,6 +98,7 @@ function reduced(
       moms: [0.95, 0.85] as const,
     };
     const last = it.lr_per_group_after_each_epoch.at(-1) ?? [];
+    leaveOut(it, ['lr_per_group_after_each_epoch']);
     report.near(name, 'lr after the last step', oneCycle(cycle, it.epochs_requested).lr, last, {
       rel: 1e-9,
     });
