@@ -16,6 +16,7 @@ const SweepLr = z.union(rates, {
   error:
     'expected a positive number, a list of them (one per layer group), {"slice": [a, b]} or {"slice": [b]}',
 });
+export type SweepLr = z.infer<typeof SweepLr>;
 /** The same, or what the last range test suggests. */
 export const MaxLr = z.union(
   [...rates, z.literal('auto'), z.strictObject({ slice: z.literal('auto') })],

@@ -2,13 +2,15 @@
 // complete, so that a stored spec says everything that a run depended on.
 
 import { z } from 'zod';
+
 import { Arch, layerGroups, smallestSide } from './arch.ts';
+
 import { fraction, positive } from './bounds.ts';
 import { DataOptions, type Normalize, type Size } from './data-options.ts';
 import { fieldErrors } from './field-errors.ts';
 import { DatasetId, ModelId } from './ids.ts';
 import { Metric } from './metric.ts';
-import { type MaxLr, Phase } from './phase.ts';
+import { type MaxLr, Phase, type SweepLr } from './phase.ts';
 import { type FieldError, problem } from './problem.ts';
 
 /** With fewer steps a range test leaves less than ten points of its curve: [num_it//10:-5]. */
@@ -277,16 +279,26 @@ function sweepErrors(
       : [],
   );
   if (wrong.length > 0) return wrong;
-  const [from, to] = [lrRange(start_lr, groups), lrRange(end_lr, groups)];
-  const group = to.findIndex((end, i) => end <= (from[i] ?? 0));
-  if (group < 0) return [];
-  const where = from.every((lr) => lr === from[0]) ? '' : ` in layer group ${group}`;
+  const lists = Array.isArray(start_lr) && Array.isArray(end_lr);
+  const [from, to] = lists ? [start_lr, end_lr] : [outerRates(start_lr), outerRates(end_lr)];
+  const at = to.findIndex((end, i) => end <= (from[i] ?? 0));
+  if (at < 0) return [];
+  const where = from.every((lr) => lr === from[0])
+    ? ''
+    : ` in layer group ${lists || at === 0 ? at : groups - 1}`;
   return [
     {
       field: 'end_lr',
-      message: `expected more than start_lr${where} (${from[group]}), got ${to[group]}`,
+      message: `expected more than start_lr${where} (${from[at]}), got ${to[at]}`,
     },
   ];
+}
+
+/** The first and the last layer group's rate. */
+function outerRates(lr: SweepLr): [number, number] {
+  if (typeof lr === 'number') return [lr, lr];
+  const [a = 0, b] = Array.isArray(lr) ? [lr[0], lr.at(-1)] : lr.slice;
+  return b === undefined ? [a / 10, a] : [a, b];
 }
 
 function isAuto(lr: MaxLr): boolean {
