@@ -2,9 +2,7 @@
 // complete, so that a stored spec says everything that a run depended on.
 
 import { z } from 'zod';
-
 import { Arch, layerGroups, smallestSide } from './arch.ts';
-
 import { fraction, positive } from './bounds.ts';
 import { DataOptions, type Normalize, type Size } from './data-options.ts';
 import { fieldErrors } from './field-errors.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Transforms } from '../../../src/domain/data-options.ts';
-import { type ImageKernels, imageKernels } from '../../../src/engine/onednn/render.ts';
+import { imageKernels } from '../../../src/engine/onednn/render.ts';
 import { renderNatively } from '../../../src/vision/render-native.ts';
 import { applyTransforms } from '../../../src/vision/transforms/apply-transforms.ts';
 import { getTransforms, type Transform } from '../../../src/vision/transforms/get-transforms.ts';
@@ -140,7 +140,11 @@ export async function nativeTransformCases(golden: Golden, report: Report): Prom
       await report.run(it.name, it, (given) => native(kernels, given, report));
 }
 
-async function native(kernels: ImageKernels, it: PixelCase, report: Report) {
+async function native(
+  kernels: NonNullable<ReturnType<typeof imageKernels>>,
+  it: PixelCase,
+  report: Report,
+) {
   const { image, list, options } = pixelCase(it);
   const plan = planOf(list, { ...options, inH: image.h, inW: image.w });
   const [h, w] = plan.out;
