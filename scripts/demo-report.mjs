@@ -1,7 +1,7 @@
 // What fastai prints after fit_one_cycle, and where everything else is.
 
 /** Prints a finished job. */
-export function report(job, { plot, url, keyFile, keep }) {
+export function report(job, { page, url, keyFile, keep }) {
   const say = (text = '') => process.stdout.write(`${text}\n`);
   const { engine } = job;
   say();
@@ -23,7 +23,7 @@ export function report(job, { plot, url, keyFile, keep }) {
   say(
     `Engine         ${engine.name} ${engine.version}, ${engine.isa}, ${engine.precision}, ${engine.threads} threads`,
   );
-  say(`Range test     ${plot}`);
+  say(`Report         ${page} (every plot; open it in a browser)`);
   say(`Job            GET ${url}/v1/jobs/${job.id}`);
   say(`Model          GET ${url}/v1/models/${job.model}/files/safetensors`);
   say(`API key        ${keyFile}`);

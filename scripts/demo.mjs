@@ -53,12 +53,12 @@ async function demo({ url, key }) {
       `${ended.state}: ${ended.error?.code} ${ended.error?.message} ${ended.error?.hint}`,
     );
   }
-  const plot = join(demoDir, 'lr_find.png');
-  const png = await fetch(`${url}/v1/jobs/${job.id}/lr-find.png`, {
+  const page = join(demoDir, 'report.html');
+  const answer = await fetch(`${url}/v1/jobs/${job.id}/report`, {
     headers: { authorization: `Bearer ${key}` },
   });
-  writeFileSync(plot, Buffer.from(await png.arrayBuffer()));
-  report(ended, { plot: shown(plot), url, keyFile: shown(join(dataDir, 'api-key')), keep });
+  writeFileSync(page, Buffer.from(await answer.arrayBuffer()));
+  report(ended, { page: shown(page), url, keyFile: shown(join(dataDir, 'api-key')), keep });
 }
 
 async function train(call, spec) {
