@@ -22,7 +22,7 @@ p{margin:8px 0;max-width:75ch}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,460px),1fr));gap:16px}
 figure{margin:16px 0;min-width:0}
 .cards figure{margin:0}
-figure.wide{max-width:760px}
+figure.wide,.pair figure{max-width:760px}
 svg{display:block;width:100%;height:auto}
 .table{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums;overflow-wrap:normal}
