@@ -12,6 +12,7 @@ import { inWorkDir } from './data.ts';
 import { digitsArchive, photosArchive } from './exports/archives.ts';
 import { askBrowser } from './exports/browser.ts';
 import type { Answer } from './exports/finding.ts';
+import { askPredictRoute } from './exports/predict-route.ts';
 import { askPython } from './exports/python.ts';
 import { type Trained, train } from './exports/trained.ts';
 
@@ -56,6 +57,7 @@ try {
         isUndecided(trained),
         reportedByTrainer(trained),
         await askOnnxRuntime(trained),
+        await askPredictRoute(stack, trained),
         ...(await askBrowser(trained)),
         ...(await askPython(trained)),
       ]);
