@@ -54,6 +54,19 @@ const Accuracies = z.object({
     .min(1),
 });
 
+const Predictions = z.object({
+  machine: z.string().min(10),
+  rows: z.array(
+    z.object({
+      case: z.string(),
+      size: z.int(),
+      milliseconds: positive,
+      onnxruntime_milliseconds: positive,
+      ratio: positive,
+    }),
+  ),
+});
+
 function report<T>(bench: string, schema: z.ZodType<T>): T {
   const path = fileURLToPath(new URL(`../../bench/${bench}.ts`, import.meta.url));
   const args = ['--import', 'tsx', path, '--quick', '--json'];
@@ -101,4 +114,9 @@ test('bench:demo has the three parts of the seed program', { skip }, () => {
 test('bench:accuracy has what each precision reached', { skip }, () => {
   const { rows } = report('accuracy', Accuracies);
   assert.ok(rows.some((row) => row.precision === 'f32'));
+});
+
+test('bench:predict holds a prediction over HTTP against ONNX Runtime alone', () => {
+  const { rows } = report('predict', Predictions);
+  assert.equal(rows.length, 1);
 });
