@@ -134,7 +134,7 @@ async function clocked(action: () => Promise<void>): Promise<number> {
 }
 
 async function onePhoto(workDir: string): Promise<Buffer> {
-  const data = await photos(workDir, { made: options.quick ? 1 : null });
+  const data = await photos(workDir, { made: options.quick ? 8 : null });
   const manifest = Manifest.parse(JSON.parse(await readFile(data.manifestPath, 'utf8')));
   const item = manifest.items[0];
   if (!item) throw new Error('no photo');
