@@ -68,6 +68,7 @@ export function line(name: string, colour: string, data: readonly Point[], width
 
 /** Rates as 3e-2: a logarithmic axis has room for no more. */
 export function powerOf(value: number): string {
+  if (value === 0) return '0';
   return value.toExponential(Number.isInteger(Math.log10(value)) ? 0 : 1).replace('e+0', '');
 }
 

@@ -54,7 +54,7 @@ export function metricsChart(rows: readonly EpochRow[], theme: Theme): Chart | n
         type: 'value',
         scale: true,
         // alone a value has no range of its own
-        ...(points.length === 1 && isShare(points) ? { min: 0, max: 1 } : {}),
+        ...(points.length === 1 && isShare(points) ? { min: 0, max: 1, interval: 0.5 } : {}),
         splitNumber: 3,
         axisLabel: { color: theme.muted, fontSize: 11, formatter: shortNumber },
       },

@@ -150,7 +150,7 @@ function topLosses({ interpretation, size: [height, width] }: ReportData): Html 
 <figcaption>${nameOf(predicted)} <span>predicted</span><br>${nameOf(actual)} <span>actual</span><br><span>loss</span> ${number(loss, 2)} <span>probability</span> ${number(probability, 2)}<br><span>${nameOf(file)}</span></figcaption></figure>`,
   );
   const looked = heated
-    ? html`<input type="checkbox" id="looked" checked><label for="looked"> Show what speaks for the actual class (Grad-CAM, from purple to yellow)</label>`
+    ? html`<input type="checkbox" id="looked" checked><label for="looked"> Show what speaks for the actual class (Grad-CAM, from purple to yellow); what stays clear does not</label>`
     : html`<p class="note">At this size the network’s last activations are too few to say where it looked.</p>`;
   return html`<section style="--shape:${width}/${height}"><h2>Top losses</h2>
 <p class="note">The validation images that the model is most wrong about, as it saw them, with the probability of the actual class.</p>
