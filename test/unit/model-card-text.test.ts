@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Manifest } from '../../src/domain/dataset.ts';
+import type { EngineInfo } from '../../src/domain/event.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
 import { modelCard } from '../../workers/training/model-card.ts';
 import { modelCardText } from '../../workers/training/model-card-text.ts';
@@ -40,9 +41,15 @@ const model: FinishedModel = {
   ],
   body: 'imagenet',
 };
-const engine = { name: 'js', version: '4', isa: 'none', precision: 'f32' as const, threads: 1 };
-const textOf = (made: FinishedModel) => {
-  const from = { job, manifest, model: made, files: [], engine, codeVersion: '1.2.3' };
+const engine: EngineInfo = {
+  name: 'js',
+  version: '4',
+  isa: 'none',
+  precision: 'f32',
+  threads: 1,
+};
+const textOf = (made: FinishedModel, used: EngineInfo = engine) => {
+  const from = { job, manifest, model: made, files: [], engine: used, codeVersion: '1.2.3' };
   return modelCardText(modelCard(from), { job, manifest, model: made });
 };
 
@@ -76,6 +83,11 @@ test('without validation images a model card says that nothing was measured', ()
   const text = textOf({ ...model, metrics: {}, confusionMatrix: null });
   assert.match(text, /no validation images: nothing was measured/);
   assert.doesNotMatch(text.replace(/```json.*```/s, ''), /null|undefined|NaN/);
+});
+
+test('a model card says where its metrics were measured in another precision than the exports have', () => {
+  assert.doesNotMatch(textOf(model), /bfloat16/);
+  assert.match(textOf(model, { ...engine, precision: 'bf16' }), /rounded activations to bfloat16/);
 });
 
 test('with many classes a model card lists the pairs confused most in place of a matrix', () => {

@@ -78,16 +78,20 @@ function countTable({ items, classes }: Manifest): string {
   );
 }
 
-function metricTable({ metrics, test_metrics }: ModelCard): string {
+function metricTable({ metrics, test_metrics, provenance }: ModelCard): string {
   const tableOf = (values: ModelCard['metrics']) =>
     table(
       ['metric', 'value'],
       Object.entries(values).map(([name, value]) => [name, shown(value)]),
     );
+  const rounded =
+    provenance.engine.precision === 'bf16'
+      ? '; the trainer rounded activations to bfloat16 meanwhile, the exports compute in float32'
+      : '';
   const validation =
     Object.keys(metrics).length === 0
       ? 'There were no validation images: nothing was measured.'
-      : `On the validation images, with the weights as they are exported:\n\n${tableOf(metrics)}`;
+      : `On the validation images, with the weights as they are exported${rounded}:\n\n${tableOf(metrics)}`;
   if (!test_metrics) return validation;
   return `${validation}\n\nOn the test images, which decided nothing:\n\n${tableOf(test_metrics)}`;
 }
