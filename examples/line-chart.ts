@@ -1,4 +1,4 @@
-import * as echarts from 'echarts';
+import { chartSvg } from '../src/plots/render.ts';
 
 export type Curve = { name: string; points: [number, number][]; dots?: boolean; dashed?: boolean };
 
@@ -10,19 +10,24 @@ export function lineChart(options: {
   curves: Curve[];
   yRange?: [number, number];
 }): string {
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width: 720, height: 480 });
-  chart.setOption({
+  const option = {
     animation: false,
     backgroundColor: '#fff',
     textStyle: { fontFamily: 'DejaVu Sans' },
     title: { text: options.title, left: 'center', textStyle: { fontFamily: 'DejaVu Sans' } },
     legend: { top: 36 },
     grid: { left: 80, right: 40, top: 80, bottom: 70 },
-    xAxis: { type: 'value', name: options.x, nameLocation: 'middle', nameGap: 36, scale: true },
+    xAxis: {
+      type: 'value',
+      name: options.x,
+      nameLocation: 'middle' as const,
+      nameGap: 36,
+      scale: true,
+    },
     yAxis: {
       type: 'value',
       name: options.y,
-      nameLocation: 'middle',
+      nameLocation: 'middle' as const,
       nameGap: 56,
       scale: true,
       ...(options.yRange ? { min: options.yRange[0], max: options.yRange[1] } : {}),
@@ -35,8 +40,6 @@ export function lineChart(options: {
       clip: true,
       lineStyle: { width: 2, type: dashed ? 'dashed' : 'solid' },
     })),
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return svg;
+  };
+  return chartSvg({ option, height: 480 });
 }
