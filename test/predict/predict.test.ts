@@ -13,15 +13,16 @@ import { createLoader, type LoaderOptions } from '../../src/vision/loader.ts';
 import { imagenetStats } from '../../src/vision/normalize.ts';
 import { ttaPasses } from '../../src/vision/transforms/tta.ts';
 import { ann, bob, startTestApi, type TestApi } from '../api/running-api.ts';
-import { furthest, ownAnswer, trainedModel } from '../models/export/trained-model.ts';
+import { furthest, ownAnswer } from '../models/export/trained-model.ts';
 import { somePhoto } from './some-photo.ts';
 import { storeModel } from './stored-model.ts';
+import { undecidedModel } from './undecided-model.ts';
 
 await startEngine({ engine: 'js', precision: 'f32', threads: null });
 const classes = ['ant', 'bee', 'cat', 'dog'];
 const size: [number, number] = [32, 40];
 const head = { lin_ftrs: [32], ps: 0.5, concat_pool: true, bn_final: false };
-const model = trainedModel('resnet18', classes.length, head);
+const model = undecidedModel('resnet18', classes.length, head);
 const photos = await Promise.all([
   somePhoto({ width: 97, height: 61, seed: 1 }),
   somePhoto({ width: 300, height: 200, seed: 2 }, 'webp'),
@@ -309,7 +310,7 @@ test('models beyond the bound are dropped and loaded again, and each answers for
   const small = await startTestApi({ predictor: { cacheBytes: 2 ** 20 } });
   try {
     const address = await small.app.listen({ port: 0 });
-    const other = trainedModel('resnet18', 2, { ...head, lin_ftrs: [] });
+    const other = undecidedModel('resnet18', 2, { ...head, lin_ftrs: [] });
     const facts = { arch: 'resnet18' as const, size };
     const ids = [
       await storeModel(small.records, model, { ...facts, classes, number: 1 }),
