@@ -84,7 +84,8 @@ async function accuracyOf({ spec, data, body }: Task, seed: number, engine: Engi
     spec: parseSpec({ dataset, seed, ...spec }),
     manifest,
     imagesPath: data.imagesPath,
-    pretrained: body === null ? null : { path: body, name: 'pretrained', normalize: null },
+    pretrained:
+      body === null ? null : { path: body, name: 'pretrained', normalize: null, kept: null },
     checkpointPath: null,
     attempt: 1,
     engine,

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { setImmediate as macrotask } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { Manifest } from '../src/domain/dataset.ts';
-import { parseSpec } from '../src/domain/spec.ts';
+import { newHead, parseSpec } from '../src/domain/spec.ts';
 import { roundToBf16 } from '../src/engine/bfloat16.ts';
 import { OnednnBackend } from '../src/engine/onednn/backend.ts';
 import { Learner } from '../src/learner/learner.ts';
@@ -77,7 +77,7 @@ export async function openCase(options: CaseOptions): Promise<RunningCase> {
 type Loaded = Pick<Batch, 'images' | 'shape' | 'labels'>;
 
 function openStep({ batch, size, freeze }: CaseOptions, classes: number) {
-  const model = createModel('resnet18', { classes, head: spec.head, seed: 1 });
+  const model = createModel('resnet18', { classes, head: newHead(spec), seed: 1 });
   const learner = new Learner(model, {
     optimizer: spec.optimizer,
     gradientClip: null,

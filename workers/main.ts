@@ -10,6 +10,7 @@ import { startReconciler } from '../src/queue/reconcile.ts';
 import { openStore } from '../src/store/open-store.ts';
 import { Records } from '../src/store/records.ts';
 import { codeVersion } from '../src/version.ts';
+import { importModel } from './import-model.ts';
 import { ingest } from './ingest.ts';
 import { Scratch } from './scratch.ts';
 import { supervise } from './training/supervisor.ts';
@@ -50,8 +51,13 @@ async function startWorker(): Promise<void> {
     consume(
       queues,
       'ingest',
-      (id, { lost }) =>
-        ingest(id, { records, scratch, logger }, { signal: AbortSignal.any([drain.signal, lost]) }),
+      (id, { lost }) => {
+        const signal = AbortSignal.any([drain.signal, lost]);
+        // uploads of both kinds are taken in one after the other
+        return id.startsWith('mdl_')
+          ? importModel(id, deps, { signal })
+          : ingest(id, { records, scratch, logger }, { signal });
+      },
       { onError },
     ),
     consume(

@@ -9,7 +9,7 @@ import { fromBufferPromise } from 'yauzl';
 import { z } from 'zod';
 import { prepareDataset } from '../../src/datasets/prepare.ts';
 import type { ManifestItem } from '../../src/domain/dataset.ts';
-import { ModelCard } from '../../src/domain/model.ts';
+import { TrainedModel } from '../../src/domain/model.ts';
 import { Preprocess } from '../../src/domain/preprocess.ts';
 import { createModel } from '../../src/models/create-model.ts';
 import { loadStateDict } from '../../src/models/state-dict.ts';
@@ -23,7 +23,7 @@ export type Trained = {
   name: string;
   /** bundle.zip, unpacked. */
   dir: string;
-  card: ModelCard;
+  card: TrainedModel;
   /** Normalised validation images [N,H,W,3], in the file too. */
   images: Float32Array;
   imagesPath: string;
@@ -39,7 +39,7 @@ export type Trained = {
 const Report = z.object({
   top_losses: z.array(z.object({ file: z.string(), actual: z.string(), probability: z.number() })),
 });
-const CardView = ModelCard.omit({ owner: true });
+const CardView = TrainedModel.omit({ owner: true });
 
 /** Trains on the archive and fetches what came of it. The engine of this process is started by the caller. */
 export async function train(
@@ -54,7 +54,7 @@ export async function train(
   const bundle = await stack.fetch(`/v1/models/${job.model}/files/bundle.zip`);
   await unpack(Buffer.from(await bundle.arrayBuffer()), workDir);
   const dir = join(workDir, String(job.model));
-  const card = ModelCard.parse({
+  const card = TrainedModel.parse({
     owner: '',
     ...CardView.parse(JSON.parse(await readFile(join(dir, 'model.json'), 'utf8'))),
   });
@@ -142,7 +142,7 @@ async function encodedImages(items: ManifestItem[], imagesPath: string): Promise
 
 async function ownProbabilities(
   dir: string,
-  { arch, classes, head }: ModelCard,
+  { arch, classes, head }: TrainedModel,
   { images, shape }: Pick<Trained, 'images' | 'shape'>,
 ): Promise<Float32Array> {
   const model = createModel(arch, { classes: classes.length, head, seed: 0 });

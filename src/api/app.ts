@@ -16,6 +16,7 @@ import { jobEventRoutes } from './routes/job-events.ts';
 import { jobResultRoutes } from './routes/job-results.ts';
 import { jobRoutes } from './routes/jobs.ts';
 import { modelFileRoutes } from './routes/model-files.ts';
+import { modelUploadRoutes } from './routes/model-uploads.ts';
 import { modelRoutes } from './routes/models.ts';
 import { predictionRoutes } from './routes/predictions.ts';
 import { systemRoutes } from './routes/system.ts';
@@ -72,6 +73,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(jobEventRoutes, deps);
       await v1.register(jobResultRoutes, deps);
       await v1.register(modelRoutes, deps);
+      await v1.register(modelUploadRoutes, deps);
       await v1.register(zooRoutes, deps);
       await v1.register(modelFileRoutes, deps);
       await v1.register(predictionRoutes, deps);

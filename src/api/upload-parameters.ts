@@ -20,18 +20,22 @@ export type UploadParameters = z.infer<typeof UploadParameters>;
  * What was said, and one field of the form more.
  * @throws Problem `invalid_query` for an unknown field, a bad value, or another value than was said before
  */
-export function withField(said: UploadParameters, name: string, value: string): UploadParameters {
-  const parsed = UploadParameters.safeParse({ [name]: value }, { reportInput: true });
+export function withField<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  said: z.output<z.ZodObject<Shape>>,
+  { name, value }: { name: string; value: string },
+): z.output<z.ZodObject<Shape>> {
+  const parsed = schema.safeParse({ [name]: value }, { reportInput: true });
   if (!parsed.success) {
     const errors = fieldErrors(parsed.error);
-    const hint = `A form takes the file as \`file\`, and the fields ${Object.keys(UploadParameters.shape).join(', ')}.`;
+    const hint = `A form takes the file as \`file\`, and the fields ${Object.keys(schema.shape).join(', ')}.`;
     throw problem(
       'invalid_query',
       `Bad form field: ${errors.map(({ path, message }) => `${path}: ${message}`).join('; ')}`,
       { errors, hint },
     );
   }
-  const before = said[name as keyof UploadParameters];
+  const before: unknown = said[name as keyof typeof said];
   if (before !== undefined && before !== value) {
     throw problem(
       'invalid_query',

@@ -10,19 +10,15 @@ import {
 } from '../domain/archive-format.ts';
 import type { DatasetOptions } from '../domain/dataset.ts';
 import { problem } from '../domain/problem.ts';
-import { isForm, readForm } from './form.ts';
-import { completeParameters, type UploadParameters, withField } from './upload-parameters.ts';
+import { takeFile, tooLarge } from './take-file.ts';
+import { completeParameters, UploadParameters, withField } from './upload-parameters.ts';
 
 type Stored = { bytes: number; sha256: string };
 /** An upload that is in the store, and all that was said of it. */
 export type Upload = Stored & { format: ArchiveFormat } & { name: string } & DatasetOptions;
 
-/** What the parts and boundaries of a form may add to the file's bytes. */
-const formBytesMax = 2 ** 20;
-
 /**
- * Takes the archive of a request, its body or the file of a form, into the store by `put`. Fields count as
- * parameters of the query do, before the file and behind it.
+ * Takes the archive of a request, its body or the file of a form, into the store by `put`.
  * @throws Problem with nothing stored, or `remove` called
  */
 export async function takeUpload(
@@ -34,39 +30,18 @@ export async function takeUpload(
     remove,
   }: { bytesMax: number; put(bytes: Readable): Promise<Stored>; remove(): Promise<void> },
 ): Promise<Upload> {
-  const { headers } = request;
-  const form = isForm(headers);
-  const stated = Number(headers['content-length'] ?? 0);
-  if (stated > bytesMax + (form ? formBytesMax : 0)) throw tooLarge(bytesMax);
-  const body = request.body instanceof Readable ? request.body : Readable.from([]);
-  const store = async (bytes: Readable) => {
-    const archive = await sniffed(bytes, bytesMax);
-    return { format: archive.format, ...(await put(archive.bytes)) };
-  };
-  if (!form) return { ...completeParameters(said), ...(await store(body)) };
-
-  let all = said;
-  let stored: Awaited<ReturnType<typeof store>> | null = null;
-  let files = 0;
-  try {
-    await readForm(headers, body, {
-      onField: (name, value) => {
-        if (name === 'file') throw noFile('The form field file is text, not a file');
-        all = withField(all, name, value);
-      },
-      onFile: async (name, file) => {
-        if (name !== 'file') throw noFile(`The form has a file ${JSON.stringify(name)}`);
-        files += 1;
-        if (files > 1) throw noFile('The form has a second file');
-        stored = await store(file);
-      },
-    });
-    if (stored === null) throw noFile('The form has no file');
-    return { ...completeParameters(all), ...(stored as Awaited<ReturnType<typeof store>>) };
-  } catch (error) {
-    if (stored !== null) await remove();
-    throw error;
-  }
+  const taken = await takeFile(request, {
+    said,
+    withField: (before, name, value) => withField(UploadParameters, before, { name, value }),
+    complete: completeParameters,
+    bytesMax,
+    store: async (bytes) => {
+      const archive = await sniffed(bytes, bytesMax);
+      return { format: archive.format, ...(await put(archive.bytes)) };
+    },
+    remove,
+  });
+  return { ...taken.said, ...taken.stored };
 }
 
 /**
@@ -116,14 +91,4 @@ function notAnArchive(head: Buffer) {
   return problem('not_an_archive', detail, {
     hint: 'That looks like a form: leave content-type to the client, which knows the boundary.',
   });
-}
-
-function noFile(detail: string) {
-  return problem('invalid_request', detail, {
-    hint: 'Send one file, as the field `file`: curl -F file=@images.tgz, or the archive itself as the body.',
-  });
-}
-
-function tooLarge(bytesMax: number) {
-  return problem('upload_too_large', `The upload is over the limit of ${bytesMax} bytes`);
 }

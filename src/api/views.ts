@@ -9,6 +9,7 @@ import {
   jobState,
 } from '../domain/job.ts';
 import type { ModelCard } from '../domain/model.ts';
+import type { ModelFailure, ModelUpload } from '../domain/model-upload.ts';
 
 /** GET /v1/datasets/{id}; `report` and `manifest` are null while the data set is processing. */
 export function datasetView(
@@ -75,5 +76,12 @@ export function jobView(
 /** GET /v1/models/{id} */
 export function modelView(card: ModelCard) {
   const { owner: _, ...own } = card;
-  return own;
+  return { ...own, state: 'ready', terminal: true, error: null };
+}
+
+/** GET /v1/models/{id} of an upload that is no model yet, or never will be. */
+export function modelUploadView(upload: ModelUpload, failure: ModelFailure | null) {
+  const { owner: _, ...own } = upload;
+  const state = failure ? 'failed' : 'processing';
+  return { ...own, state, terminal: failure !== null, error: failure?.error ?? null };
 }

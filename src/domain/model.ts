@@ -22,24 +22,31 @@ export const modelFormats: Readonly<Record<string, string>> = {
 
 const statistics = z.object({ mean: z.array(z.number()), std: z.array(z.number()) }).nullable();
 
-/** models/{id}/model.json, written last: the model exists when its card does. */
-export const ModelCard = z.object({
+const Head = z.object({
+  lin_ftrs: z.array(z.int()),
+  ps: z.array(z.number()),
+  concat_pool: z.boolean(),
+  bn_final: z.boolean(),
+});
+const shared = {
   id: ModelId,
   owner: z.string(),
   name: z.string(),
   arch: Arch,
+  normalize: statistics,
+  parameters: z.int(),
+  files: z.array(StoredFile),
+  created_at: Timestamp,
+};
+
+/** The card of a model that a job made. */
+export const TrainedModel = z.object({
+  ...shared,
   classes: z.array(z.string()),
   /** [height, width] that it was trained at. */
   size: z.tuple([z.int(), z.int()]),
   resize_method: z.enum(['crop', 'pad', 'squish', 'no']),
-  normalize: statistics,
-  head: z.object({
-    lin_ftrs: z.array(z.int()),
-    ps: z.array(z.number()),
-    concat_pool: z.boolean(),
-    bn_final: z.boolean(),
-  }),
-  parameters: z.int(),
+  head: Head,
   metrics: z.record(z.string(), z.number().nullable()),
   /** On the test split, which decided nothing; null where the spec did not ask. */
   test_metrics: z.record(z.string(), z.number().nullable()).nullish(),
@@ -52,7 +59,30 @@ export const ModelCard = z.object({
     body: z.string(),
     engine: EngineInfo,
   }),
-  files: z.array(StoredFile),
-  created_at: Timestamp,
 });
+export type TrainedModel = z.infer<typeof TrainedModel>;
+
+/** The card of a model that somebody uploaded; without a head it has no classes, and is a body to train from. */
+export const UploadedModel = z.object({
+  ...shared,
+  classes: z.array(z.string()),
+  size: z.null(),
+  resize_method: z.null(),
+  head: Head.nullable(),
+  metrics: z.record(z.string(), z.number().nullable()),
+  test_metrics: z.null(),
+  provenance: z.object({
+    source: z.literal('uploaded'),
+    format: z.enum(['torch', 'safetensors']),
+    sha256: z.string(),
+    bytes: z.int(),
+    /** What the file held beside the model, by name. */
+    left_out: z.array(z.string()),
+    code_version: z.string(),
+  }),
+});
+export type UploadedModel = z.infer<typeof UploadedModel>;
+
+/** models/{id}/model.json, written last: the model exists when its card does. */
+export const ModelCard = z.union([TrainedModel, UploadedModel]);
 export type ModelCard = z.infer<typeof ModelCard>;

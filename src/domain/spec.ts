@@ -32,6 +32,15 @@ const seedPhases = [
   },
 ];
 
+const Head = z.strictObject({
+  lin_ftrs: z.array(z.int().min(1).max(8192)).max(8).default([512]),
+  ps: z
+    .union([z.number().min(0).max(0.99), z.array(z.number().min(0).max(0.99)).min(1).max(9)])
+    .default(0.5),
+  concat_pool: z.boolean().default(true),
+  bn_final: z.boolean().default(false),
+});
+
 const SpecInput = z.strictObject({
   dataset: DatasetId,
   name: z.string().max(200).default(''),
@@ -51,16 +60,8 @@ const SpecInput = z.strictObject({
     ])
     .nullable()
     .default('imagenet'),
-  head: z
-    .strictObject({
-      lin_ftrs: z.array(z.int().min(1).max(8192)).max(8).default([512]),
-      ps: z
-        .union([z.number().min(0).max(0.99), z.array(z.number().min(0).max(0.99)).min(1).max(9)])
-        .default(0.5),
-      concat_pool: z.boolean().default(true),
-      bn_final: z.boolean().default(false),
-    })
-    .prefault({}),
+  /** "keep": the head of the model that `pretrained` names, for a data set of the same classes. */
+  head: z.union([z.literal('keep'), Head], 'expected "keep", or lin_ftrs, ps …').prefault({}),
   data: DataOptions.prefault({}),
   optimizer: z
     .strictObject({
@@ -153,6 +154,12 @@ export const Spec = SpecInput.superRefine((spec, context) => {
 /** A spec with every default in place. */
 export type Spec = z.output<typeof Spec>;
 
+/** The new head that a spec describes. @throws when it keeps one instead */
+export function newHead({ head }: Spec): z.output<typeof Head> {
+  if (head === 'keep') throw new Error('the spec keeps a head: its model says which');
+  return head;
+}
+
 function defaultNormalize(pretrained: string | null): Normalize {
   if (pretrained === null) return null;
   // any other name has statistics of its own, which the zoo knows
@@ -179,7 +186,9 @@ export function parseSpec(body: unknown): Spec {
 function contradictions(spec: z.output<typeof SpecInput>): FieldError[] {
   const errors: FieldError[] = [];
   const say = (path: string, message: string) => errors.push({ path, message });
-  const { ps, lin_ftrs } = spec.head;
+  if (spec.head === 'keep' && !spec.pretrained?.startsWith('mdl_'))
+    say('head', '"keep" needs the head of a model: expected "pretrained": "mdl_…"');
+  const { ps, lin_ftrs } = spec.head === 'keep' ? { ps: 0, lin_ftrs: [] } : spec.head;
   if (Array.isArray(ps) && ps.length !== 1 && ps.length !== lin_ftrs.length + 1) {
     say(
       'head.ps',

@@ -6,7 +6,8 @@ import { Arch } from './arch.ts';
 import { Timestamp } from './time.ts';
 
 const channels = z.array(z.number()).length(3);
-const Statistics = z.strictObject({
+/** Mean and deviation of each channel, RGB of 0..1. */
+export const Statistics = z.strictObject({
   mean: channels,
   std: channels.refine((s) => s.every((v) => v > 0)),
 });

@@ -3,13 +3,15 @@
 
 import type { Manifest, ManifestItem } from '../domain/dataset.ts';
 import type { EngineInfo } from '../domain/event.ts';
+import { keptHeadMisfit } from '../domain/kept-head.ts';
+import type { ModelCard } from '../domain/model.ts';
 import type { DataOfPhase } from '../domain/phase-data.ts';
 import type { Spec } from '../domain/spec.ts';
 import { misfit } from '../domain/spec-fits.ts';
 import { fitWarnings } from '../domain/spec-warnings.ts';
 import { createModel } from '../models/create-model.ts';
 import { exportFiles } from '../models/export/export-files.ts';
-import { headDropouts } from '../models/head.ts';
+import { type HeadOptions, headDropouts } from '../models/head.ts';
 import { loadPretrained } from '../models/pretrained.ts';
 import { isHopeless } from '../training/divergence.ts';
 import { createLoader } from '../vision/loader.ts';
@@ -36,6 +38,8 @@ export type PipelineInput = {
     path: string;
     name: string;
     normalize: { mean: number[]; std: number[] } | null;
+    /** The model that a spec with `head: "keep"` goes on with. */
+    kept: Pick<ModelCard, 'id' | 'head' | 'classes'> | null;
   } | null;
   checkpointPath: string | null;
   attempt: number;
@@ -61,10 +65,10 @@ export async function runPipeline(
   const facts = factsOfSplit(parts, input.manifest.items, spec.data);
   const reason = misfit(spec, facts);
   if (reason) throw reason;
-  const head = spec.head;
+  const { head, kept } = headOf(input, classes);
   const model = createModel(spec.arch, { classes: classes.length, head, seed: spec.seed });
   if (input.pretrained) {
-    await loadPretrained(model, { arch: spec.arch, path: input.pretrained.path, keepHead: false });
+    await loadPretrained(model, { arch: spec.arch, path: input.pretrained.path, keepHead: kept });
   }
   const learner = new Learner(model, {
     optimizer: spec.optimizer,
@@ -100,7 +104,7 @@ export async function runPipeline(
   const loaders = phaseLoaders(run);
   try {
     await runPhases(run, loaders);
-    const made = { input, body, test: parts.test };
+    const made = { input, body, head, test: parts.test };
     return { outcome: 'finished', model: await finish(run, loaders, made) };
   } catch (error) {
     if (error instanceof Interrupted) return { outcome: 'interrupted' };
@@ -109,6 +113,19 @@ export async function runPipeline(
     loaders.close();
     model.dispose();
   }
+}
+
+/** The head that training begins with: a new one, or the one that came with the body. */
+function headOf(
+  { spec, pretrained }: PipelineInput,
+  classes: readonly string[],
+): { head: HeadOptions; kept: boolean } {
+  if (spec.head !== 'keep') return { head: spec.head, kept: false };
+  const from = pretrained?.kept;
+  if (!from) throw new Error('the head is to be kept, and no model came with the job');
+  const reason = keptHeadMisfit(from, classes);
+  if (reason !== null || from.head === null) throw reason;
+  return { head: from.head, kept: true };
 }
 
 async function runPhases(run: Run, loaders: ReturnType<typeof phaseLoaders>): Promise<void> {
@@ -128,7 +145,17 @@ async function runPhases(run: Run, loaders: ReturnType<typeof phaseLoaders>): Pr
 async function finish(
   run: Run,
   loaders: ReturnType<typeof phaseLoaders>,
-  { input, body, test }: { input: PipelineInput; body: string; test: readonly ManifestItem[] },
+  {
+    input,
+    body,
+    head,
+    test,
+  }: {
+    input: PipelineInput;
+    body: string;
+    head: HeadOptions;
+    test: readonly ManifestItem[];
+  },
 ): Promise<FinishedModel> {
   const { journal, spec, history, learner } = run;
   const data = lastData(spec);
@@ -165,13 +192,14 @@ async function finish(
     validation,
     interpretation,
   });
-  const { lin_ftrs, concat_pool, bn_final } = spec.head;
+  const { ps, concat_pool, bn_final } = head;
+  const lin_ftrs = [...head.lin_ftrs];
   return {
     classes: run.classes,
     size: own.train.imageSize,
     resizeMethod: data.resize_method,
     normalize: run.normalize,
-    head: { lin_ftrs, ps: headDropouts(spec.head.ps, lin_ftrs.length), concat_pool, bn_final },
+    head: { lin_ftrs, ps: headDropouts(ps, lin_ftrs.length), concat_pool, bn_final },
     parameters: learner.model.parameters.reduce((sum, { variable }) => sum + variable.size, 0),
     confusionMatrix: interpretation?.confusion_matrix ?? null,
     metrics: validation ? { valid_loss: validation.loss, ...validation.metrics } : {},

@@ -7,6 +7,7 @@ import { DatasetRecord, DatasetReport, Manifest } from '../domain/dataset.ts';
 import { JobEvent } from '../domain/event.ts';
 import { JobControl, JobRecord, JobStatus } from '../domain/job.ts';
 import { ModelCard, StoredFile } from '../domain/model.ts';
+import { ModelFailure, ModelUpload } from '../domain/model-upload.ts';
 import { MirrorIndex, type ZooBody, ZooRecord } from '../domain/zoo.ts';
 import type { ByteRange, ObjectStore } from './object-store.ts';
 
@@ -157,6 +158,29 @@ export class Records {
   }
   getModel(id: string) {
     return this.getJson(`models/${id}/model.json`, ModelCard);
+  }
+
+  // Uploaded weights: the API writes upload.json and source, the worker makes the model or says why it cannot.
+  putModelSource(id: string, body: Readable) {
+    return this.store.put(`models/${id}/source`, body);
+  }
+  deleteModelSource(id: string) {
+    return this.store.delete(`models/${id}/source`);
+  }
+  streamModelSource(id: string) {
+    return this.store.stream(`models/${id}/source`);
+  }
+  putModelUpload(upload: ModelUpload) {
+    return this.putJson(`models/${upload.id}/upload.json`, upload);
+  }
+  getModelUpload(id: string) {
+    return this.getJson(`models/${id}/upload.json`, ModelUpload);
+  }
+  putModelFailure(id: string, failure: ModelFailure) {
+    return this.putJson(`models/${id}/failure.json`, failure);
+  }
+  getModelFailure(id: string) {
+    return this.getJson(`models/${id}/failure.json`, ModelFailure);
   }
 
   // The zoo: the worker's that fetched a body; the record behind the file. Files put here by hand have none.

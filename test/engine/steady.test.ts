@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
-import { parseSpec } from '../../src/domain/spec.ts';
+import { newHead, parseSpec } from '../../src/domain/spec.ts';
 import { Learner } from '../../src/learner/learner.ts';
 import { createModel } from '../../src/models/create-model.ts';
 import { stateDict } from '../../src/models/state-dict.ts';
@@ -19,7 +19,7 @@ const precisions = ['f32', 'bf16'] as const;
 
 /** A ResNet-18 on `batch` images of `size` pixels, and one step of it. */
 function training(batch: number, size: number) {
-  const model = createModel('resnet18', { classes: 3, head: spec.head, seed: 7 });
+  const model = createModel('resnet18', { classes: 3, head: newHead(spec), seed: 7 });
   const learner = new Learner(model, {
     optimizer: spec.optimizer,
     gradientClip: null,

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { newHead } from '../../src/domain/spec.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { Learner } from '../../src/learner/learner.ts';
 import { targetsOf } from '../../src/learner/targets.ts';
@@ -17,7 +18,7 @@ function learnerOf(optimizer: object = {}, bnFreeze = false): Learner {
   const spec = specOf({ optimizer });
   const model =
     engine.name === 'onednn'
-      ? createModel('resnet18', { classes: 3, head: spec.head, seed: 3 })
+      ? createModel('resnet18', { classes: 3, head: newHead(spec), seed: 3 })
       : tinyModel();
   return new Learner(model, { optimizer: spec.optimizer, gradientClip: null, bnFreeze });
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import * as tf from '@tensorflow/tfjs-core';
+import { newHead } from '../../src/domain/spec.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { readValues, tensorOf } from '../../src/engine/storage.ts';
 import { gradCam, type HeatMap } from '../../src/learner/grad-cam.ts';
@@ -16,7 +17,7 @@ import { tinyModel } from '../parity/tiny-model.ts';
 
 after(() => startEngine({ engine: 'js', precision: 'f32', threads: 1 }));
 
-const { head } = specOf({});
+const head = newHead(specOf({}));
 
 function noise(length: number, seed: number): Float32Array {
   const random = keyedRandom(seed);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Arch } from '../../src/domain/arch.ts';
+import { newHead } from '../../src/domain/spec.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { createModel } from '../../src/models/create-model.ts';
 import { stateDict } from '../../src/models/state-dict.ts';
@@ -48,7 +49,7 @@ const totals: Record<Arch, number> = {
 
 for (const arch of Arch.options) {
   test(`${arch}: torchvision's parameters, fastai's layer groups and head`, () => {
-    const { head } = specOf({});
+    const head = newHead(specOf({}));
     const model = createModel(arch, { classes: 2, head, seed: 1 });
     after(() => model.dispose());
     const { groups, features, some } = known[arch];

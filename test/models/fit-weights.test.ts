@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Arch } from '../../src/domain/arch.ts';
 import { Problem } from '../../src/domain/problem.ts';
+import { newHead } from '../../src/domain/spec.ts';
 import { startEngine } from '../../src/engine/engine.ts';
 import { bodyShapes } from '../../src/models/body-shapes.ts';
 import { createModel } from '../../src/models/create-model.ts';
@@ -28,7 +29,7 @@ const says =
 
 for (const arch of Arch.options) {
   test(`${arch}: the table of its tensors is what the model is made of`, () => {
-    const model = createModel(arch, { classes: 2, head: specOf({}).head, seed: 1 });
+    const model = createModel(arch, { classes: 2, head: newHead(specOf({})), seed: 1 });
     after(() => model.dispose());
     const made = stateDict(model).filter(({ name }) => name.startsWith('0.'));
     assert.deepEqual(
@@ -64,7 +65,7 @@ for (const [what, options] of [
   test(`${what} is found by its tensors, under fastai’s names and torchvision’s`, async () => {
     for (const arch of ['resnet18', 'squeezenet1_1'] as const) {
       const head = {
-        ...specOf({}).head,
+        ...newHead(specOf({})),
         ...options,
         lin_ftrs: [...((options as { lin_ftrs?: number[] }).lin_ftrs ?? [512])],
       };

@@ -4,7 +4,7 @@
 import type { Manifest } from '../../src/domain/dataset.ts';
 import { randomShare } from '../../src/domain/dataset-facts.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
-import type { ModelCard } from '../../src/domain/model.ts';
+import type { TrainedModel } from '../../src/domain/model.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
 
 /** With more classes the matrix is a wall of zeros, and the pairs confused most say it better. */
@@ -13,7 +13,7 @@ const confusedPairsMax = 20;
 
 /** The card as Markdown. */
 export function modelCardText(
-  card: ModelCard,
+  card: TrainedModel,
   { job, manifest, model }: { job: JobRecord; manifest: Manifest; model: FinishedModel },
 ): string {
   const { classes, provenance } = card;
@@ -78,8 +78,8 @@ function countTable({ items, classes }: Manifest): string {
   );
 }
 
-function metricTable({ metrics, test_metrics, provenance }: ModelCard): string {
-  const tableOf = (values: ModelCard['metrics']) =>
+function metricTable({ metrics, test_metrics, provenance }: TrainedModel): string {
+  const tableOf = (values: TrainedModel['metrics']) =>
     table(
       ['metric', 'value'],
       Object.entries(values).map(([name, value]) => [name, shown(value)]),

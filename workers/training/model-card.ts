@@ -3,7 +3,7 @@ import type { Manifest } from '../../src/domain/dataset.ts';
 import type { EngineInfo } from '../../src/domain/event.ts';
 import { modelIdOfJob } from '../../src/domain/ids.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
-import { ModelCard, type StoredFile } from '../../src/domain/model.ts';
+import { type StoredFile, TrainedModel } from '../../src/domain/model.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
 
 /** The card of the model that the job made; the same job makes the same card, but for the time. */
@@ -14,9 +14,9 @@ export function modelCard(from: {
   files: StoredFile[];
   engine: EngineInfo;
   codeVersion: string;
-}): ModelCard {
+}): TrainedModel {
   const { job, model } = from;
-  return ModelCard.parse({
+  return TrainedModel.parse({
     id: modelIdOfJob(job.id),
     owner: job.owner,
     name: job.spec.name,

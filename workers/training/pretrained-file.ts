@@ -27,7 +27,8 @@ export async function pretrainedFile(
   const wanted = { pretrained, arch };
   const found = await zooFile(wanted, from, { signal, say });
   if (found) {
-    return { path: found.path, name: found.body.file, normalize: found.body.normalisation };
+    const { file, normalisation } = found.body;
+    return { path: found.path, name: file, normalize: normalisation, kept: null };
   }
   const file = `${pretrained}.safetensors`;
   throw notHad(`the zoo knows no such name, and there is no file ${file}`, {
@@ -45,7 +46,7 @@ async function fileByHand(
 ): Promise<TrainerInput['pretrained']> {
   const name = pretrained === 'imagenet' ? `${arch}-imagenet` : pretrained;
   for (const file of [`${name}.safetensors`, `${name}.pth`]) {
-    const facts = { name: file, normalize: imagenetStatistics };
+    const facts = { name: file, normalize: imagenetStatistics, kept: null };
     const local = join(from.zooDir, file);
     if (await stat(local).catch(() => null)) return { path: local, ...facts };
     const info = await from.records.zooFileInfo(file);
@@ -88,5 +89,6 @@ async function modelBody(
       { bytes: file.bytes, signal },
     ));
   if (!path) throw problem('model_unknown', `The weights of model ${modelId} are gone`);
-  return { path, name: modelId, normalize: card.normalize };
+  const { id, head, classes } = card;
+  return { path, name: modelId, normalize: card.normalize, kept: { id, head, classes } };
 }

@@ -5,6 +5,8 @@ import type { DatasetReport } from '../../domain/dataset.ts';
 import { factsOfReport, withSizes } from '../../domain/dataset-facts.ts';
 import { JobId, newId } from '../../domain/ids.ts';
 import { isTerminal, type JobRecord, jobState } from '../../domain/job.ts';
+import { keptHeadMisfit } from '../../domain/kept-head.ts';
+import type { ModelCard } from '../../domain/model.ts';
 import { Problem, problem } from '../../domain/problem.ts';
 import { parseSpec, type Spec } from '../../domain/spec.ts';
 import { misfit, takesOwnSizes } from '../../domain/spec-fits.ts';
@@ -87,7 +89,7 @@ async function queuePosition({ queues }: ApiDeps, request: FastifyRequest, id: s
 /**
  * What a spec names must be there and the caller's, and go together with the data set where that is ready;
  * answers what will be missing all the same.
- * @throws Problem `dataset_unknown`, `dataset_failed`, `model_unknown`, or why spec and data set don't fit
+ * @throws Problem `dataset_unknown`, `dataset_failed`, what befell the model, or why spec and data set don't fit
  */
 async function checkReferences({ records }: ApiDeps, spec: Spec, owner: string): Promise<string[]> {
   const dataset = await records.getDataset(spec.dataset);
@@ -103,22 +105,45 @@ async function checkReferences({ records }: ApiDeps, spec: Spec, owner: string):
   if (failure) {
     throw problem('dataset_failed', `${spec.dataset}: ${failure.message}`, { hint: failure.hint });
   }
-  if (spec.pretrained?.startsWith('mdl_')) {
-    const model = await records.getModel(spec.pretrained);
-    if (model === null || model.owner !== owner) {
-      throw problem('model_unknown', `There is no model ${spec.pretrained}`, {
-        errors: [{ path: 'pretrained', message: 'expected the id of a model' }],
-      });
-    }
+  const kept = await checkModel(records, spec, owner);
+  return report ? await checkFit(records, spec, { report, kept }) : [];
+}
+
+/** The model that `pretrained` names. @throws Problem `model_unknown`, `model_failed`, `wrong_state`, `pretrained_unknown` */
+async function checkModel(
+  records: ApiDeps['records'],
+  { pretrained, arch }: Spec,
+  owner: string,
+): Promise<ModelCard | null> {
+  if (!pretrained?.startsWith('mdl_')) return null;
+  const card = await records.getModel(pretrained);
+  const upload = card ? null : await records.getModelUpload(pretrained);
+  if ((card ?? upload)?.owner !== owner) {
+    throw problem('model_unknown', `There is no model ${pretrained}`, {
+      errors: [{ path: 'pretrained', message: 'expected the id of a model' }],
+    });
   }
-  return report ? await checkFit(records, spec, report) : [];
+  if (card === null) {
+    const failure = await records.getModelFailure(pretrained);
+    if (failure) throw problem('model_failed', `${pretrained}: ${failure.error.message}`);
+    throw problem('wrong_state', `${pretrained} is processing: wait until its state is ready`);
+  }
+  if (card.arch === arch) return card;
+  throw problem(
+    'pretrained_unknown',
+    `${pretrained} is a ${card.arch}, the spec asks for ${arch}`,
+    {
+      hint: `Set "arch": "${card.arch}".`,
+      errors: [{ path: 'arch', message: `expected ${card.arch}, got ${arch}` }],
+    },
+  );
 }
 
 /** The report tells all but the sizes of each split; a manifest can be long and is read for those alone. */
 async function checkFit(
   records: ApiDeps['records'],
   spec: Spec,
-  report: DatasetReport,
+  { report, kept }: { report: DatasetReport; kept: ModelCard | null },
 ): Promise<string[]> {
   const { valid_pct, exif_orientation } = spec.data;
   let facts = factsOfReport(report, valid_pct);
@@ -127,7 +152,8 @@ async function checkFit(
     const manifest = await records.getManifest(spec.dataset);
     if (manifest) facts = withSizes(facts, manifest.items, spec.data);
   }
-  const reason = misfit(spec, facts);
+  const headReason = spec.head === 'keep' && kept ? keptHeadMisfit(kept, facts.classes) : null;
+  const reason = misfit(spec, facts) ?? headReason;
   if (reason) throw reason;
   return fitWarnings(spec, facts);
 }

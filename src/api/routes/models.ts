@@ -5,7 +5,7 @@ import { ModelId } from '../../domain/ids.ts';
 import { ownerOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { checkId, found } from '../found.ts';
-import { modelView } from '../views.ts';
+import { modelUploadView, modelView } from '../views.ts';
 
 const ById = z.object({ id: z.string() });
 
@@ -15,6 +15,9 @@ export async function modelRoutes(plain: FastifyInstance, deps: ApiDeps): Promis
 
   app.get('/models/:id', { schema: { params: ById } }, async (request) => {
     const id = checkId(request.params.id, ModelId);
-    return modelView(found(await records.getModel(id), id, ownerOf(request)));
+    const card = await records.getModel(id);
+    if (card) return modelView(found(card, id, ownerOf(request)));
+    const upload = found(await records.getModelUpload(id), id, ownerOf(request));
+    return modelUploadView(upload, await records.getModelFailure(id));
   });
 }

@@ -94,7 +94,8 @@ async function readExport({ records }: ApiDeps, id: string): Promise<ExportedMod
 
 /** As the model's own job would augment: its last phase's transforms, its beta and scale. */
 async function ttaOf({ records }: ApiDeps, card: ModelCard): Promise<Tta> {
-  const spec = (await records.getJob(card.provenance.job))?.spec;
+  const { provenance } = card;
+  const spec = 'job' in provenance ? (await records.getJob(provenance.job))?.spec : undefined;
   if (!spec) return { transforms: null, ...ttaDefault };
   const phases = spec.phases.flatMap((phase) => ('data' in phase ? [phase] : []));
   const { transforms } = dataOfPhases(spec.data, phases).at(-1) ?? spec.data;

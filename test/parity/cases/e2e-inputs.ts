@@ -1,7 +1,7 @@
 // The model, the learner and the batches that an end-to-end golden case describes.
 
 import { z } from 'zod';
-import type { Spec } from '../../../src/domain/spec.ts';
+import { newHead, type Spec } from '../../../src/domain/spec.ts';
 import { Learner } from '../../../src/learner/learner.ts';
 import { createModel } from '../../../src/models/create-model.ts';
 import { loadStateDict } from '../../../src/models/state-dict.ts';
@@ -84,7 +84,7 @@ export function build(golden: E2e, held: Held, report: Report, file: string): Bu
   const { wd, ...optimizer } = LearnerKwargs.parse({ ...(golden.learner_kwargs ?? {}) });
   const spec = specOf({ head: { ps: 0 }, optimizer });
   const model = isResnet(golden)
-    ? createModel('resnet18', { classes: golden.c, head: spec.head, seed: 1 })
+    ? createModel('resnet18', { classes: golden.c, head: newHead(spec), seed: 1 })
     : tinyModel();
   if (held === 'f64') doubled(model);
   const init = new Map(

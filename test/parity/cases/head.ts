@@ -1,4 +1,4 @@
-import type { Spec } from '../../../src/domain/spec.ts';
+import { newHead } from '../../../src/domain/spec.ts';
 import { Learner } from '../../../src/learner/learner.ts';
 import { createModel } from '../../../src/models/create-model.ts';
 import { headDropouts } from '../../../src/models/head.ts';
@@ -16,7 +16,7 @@ type State = {
 };
 type Variant = {
   c: number;
-  kwargs: Partial<Spec['head']>;
+  kwargs: Partial<ReturnType<typeof newHead>>;
   head: { i: number; type: string; p?: number; params: Record<string, number[]> }[];
   frozen?: State;
   unfrozen?: State;
@@ -50,7 +50,7 @@ function variant(name: string, it: Variant, report: Report): void {
     leaveOut(it, ['c', 'head']);
     return;
   }
-  const head = specOf({ head: { ...it.kwargs } }).head;
+  const head = newHead(specOf({ head: { ...it.kwargs } }));
   const model = createModel('resnet18', { classes: it.c, head, seed: 1 });
   const learner = learnerOf(model, true);
   const params = it.head.flatMap(({ i, params: p }) =>
@@ -98,7 +98,7 @@ function variant(name: string, it: Variant, report: Report): void {
 /** freeze_to in all its ways, on the default model. */
 async function stateCases(golden: Golden, report: Report): Promise<void> {
   if (!golden.freeze_states && !golden.state_dict_keys_and_shapes) return;
-  const build = () => createModel('resnet18', { classes: 2, head: specOf({}).head, seed: 1 });
+  const build = () => createModel('resnet18', { classes: 2, head: newHead(specOf({})), seed: 1 });
   for (const [name, given] of Object.entries(golden.freeze_states ?? {})) {
     await report.run(`freeze: ${name}`, given, (expected) => {
       const model = build();
@@ -209,7 +209,7 @@ function bucketsOf(learner: Learner): Sized[][] {
   );
 }
 
-function attempt(kwargs: Partial<Spec['head']>): unknown {
+function attempt(kwargs: Partial<ReturnType<typeof newHead>>): unknown {
   try {
     return specOf({ head: { ...kwargs } });
   } catch {
