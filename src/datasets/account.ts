@@ -2,9 +2,10 @@
 // counted under a reason.
 
 import { problem } from '../domain/problem.ts';
+import { some } from '../domain/some.ts';
 import { isArchiveName, otherKindReason } from './file-kinds.ts';
 import type { Findings } from './findings.ts';
-import { type Labelling, type NamedFile, some } from './labelling/files.ts';
+import type { Labelling, NamedFile } from './labelling/files.ts';
 import { hasLostLetters } from './text.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { DatasetReport, ManifestItem, SplitCounts } from '../domain/dataset.ts';
 import type { Problem } from '../domain/problem.ts';
-import { some } from './labelling/files.ts';
+import { some } from '../domain/some.ts';
 import { summaryOf } from './summary.ts';
 
 const skippedListedMax = 1000;

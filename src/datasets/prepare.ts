@@ -14,11 +14,12 @@ import {
   nothingSaid,
 } from '../domain/dataset.ts';
 import { Problem, problem } from '../domain/problem.ts';
+import { some } from '../domain/some.ts';
 import { accountFor, refuseImageless, warnOfEmptyFolders } from './account.ts';
 import { type ArchiveLimits, archiveLimits } from './archive/limits.ts';
 import { Findings } from './findings.ts';
 import { readNames } from './first-reading.ts';
-import { type LabelledFile, type Labelling, type NamedFile, some } from './labelling/files.ts';
+import type { LabelledFile, Labelling, NamedFile } from './labelling/files.ts';
 import { labelFiles } from './labelling/labelling.ts';
 import { packImages } from './prepare-images.ts';
 

@@ -1,6 +1,6 @@
 import { byCodePoint } from '../domain/code-point-order.ts';
 import type { DatasetReport } from '../domain/dataset.ts';
-import { some } from './labelling/files.ts';
+import { some } from '../domain/some.ts';
 
 const reasonsMax = 3;
 const inWords = { train: 'for training', valid: 'for validation', test: 'for the test' };

@@ -2,7 +2,8 @@
 // one; where the two differ the upload is read only if nothing but one of them can be meant.
 
 import { problem } from '../../domain/problem.ts';
-import { type Labelling, type NamedFile, some } from './files.ts';
+import { some } from '../../domain/some.ts';
+import type { Labelling, NamedFile } from './files.ts';
 import { isEmptyName, isWrapperName, type Split, splitOf } from './split-words.ts';
 
 /** A file with the folders that it lies in below the folder of the classes. */

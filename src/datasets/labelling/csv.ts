@@ -1,16 +1,11 @@
 // Labels by tables: which of the archive's tables say labels, and which file each of their lines means.
 
 import { Problem, problem } from '../../domain/problem.ts';
+import { some } from '../../domain/some.ts';
 import { settleSplits } from './class-folders.ts';
 import { type Columns, columnsOf, foldsOf, labelOf, splitOfRow } from './columns.ts';
 import { FileNames, type Resolved } from './file-names.ts';
-import {
-  type LabelledFile,
-  type Labelling,
-  type LabelOptions,
-  type NamedFile,
-  some,
-} from './files.ts';
+import type { LabelledFile, Labelling, LabelOptions, NamedFile } from './files.ts';
 import { takeFolders } from './split-folders.ts';
 import { splitOf } from './split-words.ts';
 import { invalidRow, readTable, type Table } from './table.ts';

@@ -1,6 +1,7 @@
 // What looks wrong about labels that can be read all the same: said, and left to the uploader.
 
-import { type Labelling, some } from './files.ts';
+import { some } from '../../domain/some.ts';
+import type { Labelling } from './files.ts';
 
 const shownMax = 5;
 

@@ -35,9 +35,3 @@ export function commonFolder(files: readonly { path: string }[]): string[] {
   }
   return shared ?? [];
 }
-
-/** A few of many names, for a message. */
-export function some(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 200)));
-  return names.length > 3 ? `${shown.join(', ')}, ...` : shown.join(', ');
-}

@@ -2,10 +2,11 @@
 // and differ, the uploader decides.
 
 import { Problem, problem } from '../../domain/problem.ts';
+import { some } from '../../domain/some.ts';
 import { haveClassFolders, labelByClassFolders, settleSplits } from './class-folders.ts';
 import { isLabelsTable, labelByTables } from './csv.ts';
 import { doubtsOf } from './doubts.ts';
-import { commonFolder, type Labelling, type LabelOptions, type NamedFile, some } from './files.ts';
+import { commonFolder, type Labelling, type LabelOptions, type NamedFile } from './files.ts';
 import { labelByPattern } from './pattern.ts';
 import { findSplits, labelBySplits } from './split-folders.ts';
 

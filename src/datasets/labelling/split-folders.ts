@@ -1,7 +1,8 @@
 // train/, valid/ and test/ in all their spellings, wherever they lie.
 
+import { some } from '../../domain/some.ts';
 import { haveClassFolders, labelByClassFolders, type Placed } from './class-folders.ts';
-import { commonFolder, type Labelling, type NamedFile, some } from './files.ts';
+import { commonFolder, type Labelling, type NamedFile } from './files.ts';
 import { isWrapperName, type Split, splitWord } from './split-words.ts';
 
 /** The folder that holds the splits, [] for the top, and which of its folders is which split. */
