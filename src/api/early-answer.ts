@@ -24,7 +24,9 @@ export function sendEarly(reply: FastifyReply, text: string, patience: Patience)
 /** A body that no route has read doesn't come for ever either. */
 export function boundLeftovers(app: FastifyInstance, patience: Patience): void {
   app.addHook('onResponse', async ({ raw }) => {
-    if (!hasBody(raw) || raw.complete) return;
+    if (!hasBody(raw)) return;
+    // whatever of it nobody has read: its clock stops
+    if (raw.complete) return abandonBody(raw);
     void discardRest(raw, patience).then(() => raw.complete || raw.socket.destroy());
   });
 }
