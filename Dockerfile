@@ -2,6 +2,8 @@
 
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
+# CUDA's part of ONNX Runtime would be a download of its own
+ENV ONNXRUNTIME_NODE_INSTALL=skip
 RUN apt-get update \
   && apt-get install -y --no-install-recommends g++ make cmake libdnnl-dev \
   && rm -rf /var/lib/apt/lists/*

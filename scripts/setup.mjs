@@ -93,6 +93,8 @@ function installed(packages) {
 
 function npmPackages() {
   if (!isStale('node_modules/.onecycle-installed', ['package-lock.json'])) return;
+  // CUDA's part of ONNX Runtime would be a download of its own, of what a prediction here does not use
+  process.env.ONNXRUNTIME_NODE_INSTALL = 'skip';
   step('Installing npm packages', 'npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error']);
   writeFileSync('node_modules/.onecycle-installed', '');
 }
