@@ -12,6 +12,7 @@ import { answerParserError, rememberAnswer } from './parser-errors.ts';
 import { patience as defaultPatience } from './patience.ts';
 import { answerBadUrl, answerProblems } from './problems.ts';
 import { datasetRoutes } from './routes/datasets.ts';
+import { evaluationRoutes } from './routes/evaluations.ts';
 import { jobEventRoutes } from './routes/job-events.ts';
 import { jobResultRoutes } from './routes/job-results.ts';
 import { jobRoutes } from './routes/jobs.ts';
@@ -76,6 +77,7 @@ export async function buildApp(deps: ApiDeps): Promise<FastifyInstance> {
       await v1.register(modelUploadRoutes, deps);
       await v1.register(zooRoutes, deps);
       await v1.register(modelFileRoutes, deps);
+      await v1.register(evaluationRoutes, deps);
       await v1.register(predictionRoutes, deps);
     },
     { prefix: '/v1' },

@@ -18,3 +18,18 @@ export async function enqueueLater(
     request.log.warn({ kind, id, reason: error.message }, 'not enqueued, the reconciler will');
   }
 }
+
+/** The place in the queue of jobs; unknown while Redis is away. */
+export async function queuePosition(
+  { queues }: Pick<ApiDeps, 'queues'>,
+  request: FastifyRequest,
+  id: string,
+): Promise<number | null> {
+  try {
+    return await queues.position(id);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'queue_unavailable') throw error;
+    request.log.warn({ jobId: id, reason: error.message }, 'queue position is unknown');
+    return null;
+  }
+}

@@ -2,11 +2,13 @@
 
 import type { DatasetRecord, DatasetReport, DatasetState, Manifest } from '../domain/dataset.ts';
 import {
+  type EvaluationRecord,
   isTerminal,
   type JobControl,
   type JobRecord,
   type JobStatus,
   jobState,
+  type TrainingRecord,
 } from '../domain/job.ts';
 import type { ModelCard } from '../domain/model.ts';
 import type { ModelFailure, ModelUpload } from '../domain/model-upload.ts';
@@ -36,8 +38,48 @@ export function datasetView(
   };
 }
 
-/** GET /v1/jobs/{id} */
+/** GET /v1/jobs/{id} of a job that trains. */
 export function jobView(
+  record: TrainingRecord,
+  status: JobStatus | null,
+  control: JobControl | null,
+  queuePosition: number | null,
+) {
+  return {
+    id: record.id,
+    type: record.type,
+    name: record.spec.name,
+    ...sharedView(record, status, control, queuePosition),
+    metrics: status?.epochs ?? [],
+    suggestions: status?.suggestions ?? null,
+    body: status?.body ?? null,
+    model: status?.model ?? null,
+    spec: record.spec,
+  };
+}
+
+/** GET /v1/jobs/{id} of a job that evaluates. */
+export function evaluationView(
+  record: EvaluationRecord,
+  status: JobStatus | null,
+  control: JobControl | null,
+  queuePosition: number | null,
+) {
+  const result = status?.evaluation ?? null;
+  return {
+    id: record.id,
+    type: record.type,
+    ...sharedView(record, status, control, queuePosition),
+    model: record.model,
+    split: record.split,
+    top_losses: record.top_losses,
+    images: result?.images ?? null,
+    left_out: result?.left_out ?? null,
+    metrics: result && { log_loss: result.log_loss, ...result.metrics },
+  };
+}
+
+function sharedView(
   record: JobRecord,
   status: JobStatus | null,
   control: JobControl | null,
@@ -50,24 +92,17 @@ export function jobView(
     transitions.push({ state, time: control.time });
   }
   return {
-    id: record.id,
-    name: record.spec.name,
     dataset: record.dataset,
     state,
     terminal: isTerminal(state),
     queue_position: state === 'queued' ? queuePosition : null,
     progress: status?.progress ?? null,
-    metrics: status?.epochs ?? [],
-    suggestions: status?.suggestions ?? null,
     engine: status?.engine ?? null,
-    body: status?.body ?? null,
     dataset_digest: status?.dataset_digest ?? null,
-    model: status?.model ?? null,
     error: status?.error ?? null,
     warnings: [...new Set([...(record.warnings ?? []), ...(status?.warnings ?? [])])],
     transitions,
     attempts: status?.attempts ?? [],
-    spec: record.spec,
     created_at: record.created_at,
     updated_at: status?.updated_at ?? record.created_at,
   };

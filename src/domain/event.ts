@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EvaluationResult } from './evaluation.ts';
 import { Timestamp } from './time.ts';
 
 const lrs = z.array(z.number());
@@ -110,6 +111,9 @@ export const EventBody = z.discriminatedUnion('type', [
     images_per_second: z.number(),
   }),
   z.object({ type: z.literal('epoch.finished'), row: EpochRow }),
+  /** A batch of an evaluation; `phase` and `epoch` are 0. */
+  z.object({ type: z.literal('evaluate.step'), ...step, images_per_second: z.number() }),
+  z.object({ type: z.literal('evaluate.finished'), result: EvaluationResult }),
   z.object({ type: z.literal('checkpoint.saved'), ...step }),
   z.object({
     type: z.literal('resumed'),

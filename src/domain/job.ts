@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EvaluationRequest, EvaluationResult } from './evaluation.ts';
 import { EngineInfo, EpochRow, JobError, Suggestions } from './event.ts';
 import { DatasetId, JobId, ModelId } from './ids.ts';
 import { Spec } from './spec.ts';
@@ -16,16 +17,34 @@ export const JobState = z.enum([
 ]);
 export type JobState = z.infer<typeof JobState>;
 
-/** jobs/{id}/job.json: what the API wrote when it acknowledged the job. */
-export const JobRecord = z.object({
+const acknowledged = {
   id: JobId,
   owner: z.string(),
   dataset: DatasetId,
-  spec: z.custom<Spec>((value) => Spec.safeParse(value).success, 'expected a complete spec'),
   /** What was known to be missing when the job was sent. */
   warnings: z.array(z.string()).optional(),
   created_at: Timestamp,
+};
+
+/** A job that trains; records of an earlier version have no `type`. */
+export const TrainingRecord = z.object({
+  ...acknowledged,
+  type: z.literal('train').default('train'),
+  spec: z.custom<Spec>((value) => Spec.safeParse(value).success, 'expected a complete spec'),
 });
+export type TrainingRecord = z.infer<typeof TrainingRecord>;
+
+/** A job that takes a model's predictions of a data set. */
+export const EvaluationRecord = z.object({
+  ...acknowledged,
+  ...EvaluationRequest.shape,
+  type: z.literal('evaluate'),
+  model: ModelId,
+});
+export type EvaluationRecord = z.infer<typeof EvaluationRecord>;
+
+/** jobs/{id}/job.json: what the API wrote when it acknowledged the job. */
+export const JobRecord = z.union([EvaluationRecord, TrainingRecord]);
 export type JobRecord = z.infer<typeof JobRecord>;
 
 /** jobs/{id}/control.json: the user's last wish, written by the API, read by the worker. */
@@ -67,6 +86,8 @@ export const JobStatus = z.object({
   progress: JobProgress.nullable(),
   epochs: z.array(EpochRow),
   suggestions: Suggestions.nullable(),
+  /** Of a job that evaluates, once it is done. */
+  evaluation: EvaluationResult.nullable().default(null),
   engine: EngineInfo.nullable(),
   /** Which body training began with: `none (random weights)`, a file's name, a model's id. */
   body: z.string().nullable(),

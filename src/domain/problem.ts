@@ -105,6 +105,11 @@ const problemCodes = {
     'The data set has no labelled test images',
     'Upload a test/ folder with a folder per class, or leave out `evaluation.test`.',
   ],
+  split_empty: [
+    422,
+    'The data set has no labelled image in that split',
+    'Leave out `split` for all of its images.',
+  ],
   batch_too_large: [
     422,
     'There are fewer training images than one batch',
@@ -122,7 +127,7 @@ const problemCodes = {
   ],
   classes_differ: [
     422,
-    'The kept head was trained on other classes',
+    'The model was trained on other classes',
     'Leave `head` out for a new one, or train on the classes that `detail` names.',
   ],
   model_failed: [

@@ -7,8 +7,8 @@ async function reconcile(records: Records, queues: Queues): Promise<string[]> {
   for (const kind of ['ingest', 'training'] as const) {
     for await (const id of records.active(kind)) {
       if (await queues.holds(kind, id)) continue;
-      const priority = kind === 'training' ? ((await records.getJob(id))?.spec.priority ?? 0) : 0;
-      await queues.enqueue(kind, id, { priority });
+      const job = kind === 'training' ? await records.getJob(id) : null;
+      await queues.enqueue(kind, id, { priority: job?.type === 'train' ? job.spec.priority : 0 });
       found.push(id);
     }
   }

@@ -204,6 +204,7 @@ test('tta is fastai’s, with the beta, scale and transforms of the model’s jo
   await api.records.putJob({
     id: (models.crop ?? '').replace('mdl_', 'job_'),
     owner: 'ann',
+    type: 'train',
     dataset,
     spec: parseSpec({ dataset, pretrained: null, data: { transforms }, evaluation: { tta } }),
     created_at: new Date().toISOString(),

@@ -10,6 +10,7 @@ import { specOf } from '../parity/scripted-run.ts';
 const job = {
   id: 'job_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   owner: 'ann',
+  type: 'train' as const,
   dataset: 'ds_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   spec: specOf({ seed: 77, name: 'night | day' }),
   warnings: [],

@@ -5,11 +5,13 @@ import type { Logger } from 'pino';
 import type { Manifest } from '../../src/domain/dataset.ts';
 import type { JobError } from '../../src/domain/event.ts';
 import { modelIdOfJob } from '../../src/domain/ids.ts';
-import type { JobRecord } from '../../src/domain/job.ts';
+import type { JobRecord, TrainingRecord } from '../../src/domain/job.ts';
 import type { StoredFile } from '../../src/domain/model.ts';
+import { problem } from '../../src/domain/problem.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
 import type { Outcome } from '../../src/queue/consumer.ts';
-import { endAttempt, enter } from './job-status.ts';
+import { hopeless } from './attempts.ts';
+import { beginAttempt, endAttempt, enter } from './job-status.ts';
 import { modelCard } from './model-card.ts';
 import { modelCardText } from './model-card-text.ts';
 import type { Outbox } from './outbox.ts';
@@ -18,8 +20,8 @@ import type { SupervisorDeps } from './supervisor-deps.ts';
 /** Where the newest checkpoint stands. */
 export type CheckpointPlace = { phase: number; step: number };
 
-export type JobRun = {
-  job: JobRecord;
+export type JobRun<Job extends JobRecord = JobRecord> = {
+  job: Job;
   outbox: Outbox;
   lastCheckpoint: CheckpointPlace | null;
   deps: SupervisorDeps;
@@ -32,12 +34,24 @@ export type JobRun = {
   persist: <T>(action: () => Promise<T>) => Promise<T>;
 };
 
+/** A job in hand that trains. */
+export type TrainingRun = JobRun<TrainingRecord>;
+
 type Ending =
   | { type: 'succeeded'; model: string }
   | { type: 'failed'; error: JobError }
   | { type: 'cancelled' };
 
 const attemptEnds = { succeeded: 'finished', failed: 'failed', cancelled: 'cancelled' } as const;
+
+/** Begins the next attempt; answers its number. @throws Problem `trainer_crashed` after too many */
+export async function begin({ outbox }: JobRun): Promise<number> {
+  const reason = hopeless(outbox.status.attempts);
+  if (reason) throw problem('trainer_crashed', reason);
+  outbox.change((status) => beginAttempt(status, new Date().toISOString()));
+  await outbox.flush();
+  return outbox.status.attempts.length;
+}
 
 /** Ends the job for good. */
 export async function conclude(run: JobRun, ending: Ending): Promise<Outcome> {
@@ -59,7 +73,7 @@ export async function settle(run: JobRun): Promise<Outcome> {
 
 /** Writes the model's card, with which the model exists, and ends the job. */
 export async function succeed(
-  run: JobRun,
+  run: TrainingRun,
   made: { manifest: Manifest; model: FinishedModel; files: StoredFile[] },
 ): Promise<Outcome> {
   const { job, deps, outbox } = run;

@@ -15,6 +15,7 @@ export function newStatus(createdAt: string): JobStatus {
     progress: null,
     epochs: [],
     suggestions: null,
+    evaluation: null,
     engine: null,
     body: null,
     dataset_digest: null,
@@ -94,6 +95,10 @@ function change(status: JobStatus, event: EventBody, plan: ProgressPlan): JobSta
       const name = event.type === 'step' ? (status.progress?.phase_name ?? '') : 'lr_find';
       return { ...status, progress: progress(plan, event.phase, name, event) };
     }
+    case 'evaluate.step':
+      return { ...status, progress: progress(plan, event.phase, 'evaluate', event) };
+    case 'evaluate.finished':
+      return { ...status, evaluation: event.result };
     case 'lr_find.finished':
       return { ...status, suggestions: event.suggestions };
     case 'epoch.finished': {

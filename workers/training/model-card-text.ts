@@ -3,7 +3,7 @@
 
 import type { Manifest } from '../../src/domain/dataset.ts';
 import { randomShare } from '../../src/domain/dataset-facts.ts';
-import type { JobRecord } from '../../src/domain/job.ts';
+import type { TrainingRecord } from '../../src/domain/job.ts';
 import type { TrainedModel } from '../../src/domain/model.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
 
@@ -14,7 +14,7 @@ const confusedPairsMax = 20;
 /** The card as Markdown. */
 export function modelCardText(
   card: TrainedModel,
-  { job, manifest, model }: { job: JobRecord; manifest: Manifest; model: FinishedModel },
+  { job, manifest, model }: { job: TrainingRecord; manifest: Manifest; model: FinishedModel },
 ): string {
   const { classes, provenance } = card;
   const { spec } = job;
@@ -59,7 +59,7 @@ export function modelCardText(
 }
 
 /** Where the validation images came from. */
-function splitRule({ spec }: JobRecord, { items }: Manifest): string {
+function splitRule({ spec }: TrainingRecord, { items }: Manifest): string {
   const valid = items.filter(({ split }) => split === 'valid').length;
   const share = randomShare(spec.data.valid_pct, valid);
   if (share === null) return ' The upload said which images are for validation.';

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { Manifest } from '../../src/domain/dataset.ts';
 import type { EngineInfo } from '../../src/domain/event.ts';
 import { modelIdOfJob } from '../../src/domain/ids.ts';
-import type { JobRecord } from '../../src/domain/job.ts';
+import type { TrainingRecord } from '../../src/domain/job.ts';
 import { type StoredFile, TrainedModel } from '../../src/domain/model.ts';
 import type { FinishedModel } from '../../src/learner/journal.ts';
 
 /** The card of the model that the job made; the same job makes the same card, but for the time. */
 export function modelCard(from: {
-  job: JobRecord;
+  job: TrainingRecord;
   manifest: Manifest;
   model: FinishedModel;
   files: StoredFile[];

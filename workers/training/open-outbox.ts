@@ -1,9 +1,11 @@
 import type { Logger } from 'pino';
 import type { Manifest } from '../../src/domain/dataset.ts';
 import { randomShare } from '../../src/domain/dataset-facts.ts';
+import { itemsOfSplit } from '../../src/domain/evaluation.ts';
 import type { JobRecord } from '../../src/domain/job.ts';
+import { evaluationBatch } from '../evaluation/predictions.ts';
 import type { CheckpointPlace } from './job-run.ts';
-import { applyEvent, newStatus, plannedSteps } from './job-status.ts';
+import { applyEvent, newStatus, type ProgressPlan, plannedSteps } from './job-status.ts';
 import { Outbox } from './outbox.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
 
@@ -17,10 +19,7 @@ export async function openOutbox(
   },
 ): Promise<{ outbox: Outbox; lastCheckpoint: CheckpointPlace | null }> {
   const { records, liveEvents, logger, onWait } = deps;
-  const plan = {
-    steps: plannedSteps(job.spec, trainImages(manifest, job.spec.data.valid_pct)),
-    batchSize: job.spec.data.batch_size,
-  };
+  const plan = planOf(job, manifest);
   const stored = await records.getStatus(job.id);
   const log = await records.getEvents(job.id, 1);
   const status = log
@@ -44,6 +43,18 @@ export async function openOutbox(
     outbox,
     lastCheckpoint:
       saved?.type === 'checkpoint.saved' ? { phase: saved.phase, step: saved.step } : null,
+  };
+}
+
+function planOf(job: JobRecord, manifest: Manifest | null): ProgressPlan {
+  if (job.type === 'evaluate') {
+    const images = itemsOfSplit(manifest?.items ?? [], job.split).length;
+    return { steps: [Math.ceil(images / evaluationBatch)], batchSize: evaluationBatch };
+  }
+  const { data } = job.spec;
+  return {
+    steps: plannedSteps(job.spec, trainImages(manifest, data.valid_pct)),
+    batchSize: data.batch_size,
   };
 }
 

@@ -172,5 +172,5 @@ function saidBefore(body: EventBody, { warnings }: JobStatus): boolean {
 }
 
 function isStep(body: EventBody): boolean {
-  return body.type === 'step' || body.type === 'lr_find.step';
+  return body.type === 'step' || body.type === 'lr_find.step' || body.type === 'evaluate.step';
 }

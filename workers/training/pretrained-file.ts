@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EventBody } from '../../src/domain/event.ts';
-import type { JobRecord } from '../../src/domain/job.ts';
+import type { TrainingRecord } from '../../src/domain/job.ts';
 import { problem } from '../../src/domain/problem.ts';
 import { imagenetStatistics } from '../../src/domain/zoo.ts';
 import type { Records } from '../../src/store/records.ts';
@@ -15,7 +15,7 @@ import type { TrainerInput } from './trainer-messages.ts';
  * @throws Problem `pretrained_unknown` that names the file and the setting, `model_unknown`
  */
 export async function pretrainedFile(
-  job: JobRecord,
+  job: TrainingRecord,
   from: ZooDeps,
   { signal, say }: { signal: AbortSignal; say: (event: EventBody) => void },
 ): Promise<TrainerInput['pretrained']> {
@@ -40,7 +40,7 @@ export async function pretrainedFile(
 
 /** NAME.safetensors or NAME.pth, with ARCH-imagenet for "imagenet"; of its normalisation nothing is known but the usual. */
 async function fileByHand(
-  { spec: { pretrained, arch } }: JobRecord,
+  { spec: { pretrained, arch } }: TrainingRecord,
   from: ZooDeps,
   signal: AbortSignal,
 ): Promise<TrainerInput['pretrained']> {
@@ -63,7 +63,7 @@ async function fileByHand(
 }
 
 async function modelBody(
-  job: JobRecord,
+  job: TrainingRecord,
   modelId: string,
   from: { records: Records; scratch: Scratch },
   signal?: AbortSignal,

@@ -7,13 +7,22 @@ import { modelIdOfJob } from '../../src/domain/ids.ts';
 import { isTerminal } from '../../src/domain/job.ts';
 import { Problem, problem } from '../../src/domain/problem.ts';
 import type { Outcome } from '../../src/queue/consumer.ts';
+import { evaluate } from '../evaluation/evaluate.ts';
 import { dropOrphan } from '../orphan.ts';
 import { patiently } from '../patience.ts';
 import { checkpointOf, fetchInputs } from './attempt-inputs.ts';
-import { crashed, hopeless } from './attempts.ts';
+import { crashed } from './attempts.ts';
 import { watchControl } from './control.ts';
-import { conclude, interrupt, type JobRun, settle, succeed } from './job-run.ts';
-import { beginAttempt, endAttempt } from './job-status.ts';
+import {
+  begin,
+  conclude,
+  interrupt,
+  type JobRun,
+  settle,
+  succeed,
+  type TrainingRun,
+} from './job-run.ts';
+import { endAttempt } from './job-status.ts';
 import { openOutbox } from './open-outbox.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
 import { runAttempt } from './training-attempt.ts';
@@ -66,7 +75,7 @@ async function proceed(run: JobRun, manifest: Manifest | null, leave: Leave): Pr
   const control = await patient(() => deps.records.getControl(job.id));
   if (control?.action === 'cancel') return await conclude(run, { type: 'cancelled' });
   const model = modelIdOfJob(job.id);
-  if (await patient(() => deps.records.getModel(model))) {
+  if (job.type === 'train' && (await patient(() => deps.records.getModel(model)))) {
     return await conclude(run, { type: 'succeeded', model });
   }
   if (manifest === null) {
@@ -77,28 +86,23 @@ async function proceed(run: JobRun, manifest: Manifest | null, leave: Leave): Pr
   }
   const dir = await deps.scratch.folder(job.id);
   try {
-    return await train(run, manifest, { dir, leave });
+    outbox.change((status) => ({ ...status, dataset_digest: manifest.digest }));
+    return job.type === 'train'
+      ? await train({ ...run, job }, manifest, { dir, leave })
+      : await evaluate({ ...run, job }, manifest, dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
 async function train(
-  run: JobRun,
+  run: TrainingRun,
   manifest: Manifest,
   { dir, leave }: { dir: string; leave: Leave },
 ): Promise<Outcome> {
   const { outbox, logger, stop } = run;
   const now = () => new Date().toISOString();
-  outbox.change((status) => ({ ...status, dataset_digest: manifest.digest }));
-  const begin = async () => {
-    const reason = hopeless(outbox.status.attempts);
-    if (reason) throw problem('trainer_crashed', reason);
-    outbox.change((status) => beginAttempt(status, now()));
-    await outbox.flush();
-    return outbox.status.attempts.length;
-  };
-  let attempt = await begin();
+  let attempt = await begin(run);
   const inputs = await fetchInputs(run, manifest, dir);
   const checkpoint = await checkpointOf(run, dir);
   for (;;) {
@@ -117,6 +121,6 @@ async function train(
     logger.error({ attempt, reason }, 'trainer died');
     outbox.change((status) => endAttempt(status, crashed(reason), now()));
     await outbox.flush();
-    attempt = await begin();
+    attempt = await begin(run);
   }
 }

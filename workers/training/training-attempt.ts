@@ -4,7 +4,7 @@ import { modelIdOfJob } from '../../src/domain/ids.ts';
 import type { StoredFile } from '../../src/domain/model.ts';
 import type { AttemptInputs } from './attempt-inputs.ts';
 import type { CheckpointUpload } from './checkpoint-upload.ts';
-import type { JobRun } from './job-run.ts';
+import type { TrainingRun } from './job-run.ts';
 import type { TrainerFile } from './trainer-messages.ts';
 import { startTrainer, type TrainerEnd } from './trainer-process.ts';
 
@@ -17,7 +17,7 @@ type AttemptEnd = TrainerEnd & { files: StoredFile[] };
 
 /** One life of a trainer: forked, listened to, stopped when it is time. `files` are the model's, once flushed. */
 export async function runAttempt(
-  run: JobRun,
+  run: TrainingRun,
   with_: {
     attempt: number;
     inputs: AttemptInputs;
@@ -78,11 +78,11 @@ export async function runAttempt(
 }
 
 /** What the spec asks for, else what the worker is set to. */
-function precisionOf({ job, deps }: JobRun) {
+function precisionOf({ job, deps }: TrainingRun) {
   return job.spec.precision === 'auto' ? deps.engine.precision : job.spec.precision;
 }
 
-function sayResumed(run: JobRun, attempt: number, hasCheckpoint: boolean): void {
+function sayResumed(run: TrainingRun, attempt: number, hasCheckpoint: boolean): void {
   const before = run.outbox.status.attempts.at(-2)?.end ?? 'the attempt before was lost';
   const place = hasCheckpoint && run.lastCheckpoint ? run.lastCheckpoint : { phase: 0, step: 0 };
   run.outbox.event({ type: 'resumed', attempt, ...place, reason: before });

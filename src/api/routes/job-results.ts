@@ -31,7 +31,8 @@ export async function jobResultRoutes(plain: FastifyInstance, deps: ApiDeps): Pr
     { schema: { params: ById, querystring: Steps } },
     async (request) => {
       const { id } = await owned(request, request.params.id);
-      const data = (await records.getStatus(id))?.epochs ?? [];
+      const status = await records.getStatus(id);
+      const data = status?.evaluation ? [status.evaluation] : (status?.epochs ?? []);
       if (request.query.steps === 'false') return { data };
       const events = await records.getEvents(id, 1);
       const steps = events.flatMap((event) => {

@@ -4,18 +4,19 @@ import { z } from 'zod';
 import type { DatasetReport } from '../../domain/dataset.ts';
 import { factsOfReport, withSizes } from '../../domain/dataset-facts.ts';
 import { JobId, newId } from '../../domain/ids.ts';
-import { isTerminal, type JobRecord, jobState } from '../../domain/job.ts';
+import { isTerminal, jobState, type TrainingRecord } from '../../domain/job.ts';
 import { keptHeadMisfit } from '../../domain/kept-head.ts';
 import type { ModelCard } from '../../domain/model.ts';
-import { Problem, problem } from '../../domain/problem.ts';
+import { problem } from '../../domain/problem.ts';
 import { parseSpec, type Spec } from '../../domain/spec.ts';
 import { misfit, takesOwnSizes } from '../../domain/spec-fits.ts';
 import { fitWarnings } from '../../domain/spec-warnings.ts';
 import { ownerOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
-import { enqueueLater } from '../enqueue.ts';
+import { enqueueLater, queuePosition } from '../enqueue.ts';
 import { checkId, found } from '../found.ts';
-import { jobView } from '../views.ts';
+import { readReport } from '../usable-dataset.ts';
+import { evaluationView, jobView } from '../views.ts';
 
 const ById = z.object({ id: z.string() });
 
@@ -27,9 +28,10 @@ export async function jobRoutes(plain: FastifyInstance, deps: ApiDeps): Promise<
     const spec = parseSpec(request.body);
     const warnings = await checkReferences(deps, spec, ownerOf(request));
     const id = newId('job');
-    const record: JobRecord = {
+    const record: TrainingRecord = {
       id,
       owner: ownerOf(request),
+      type: 'train',
       dataset: spec.dataset,
       spec,
       warnings,
@@ -72,18 +74,10 @@ async function currentView(deps: ApiDeps, request: FastifyRequest, id: string) {
   const record = found(await records.getJob(id), id, ownerOf(request));
   const [status, control] = await Promise.all([records.getStatus(id), records.getControl(id)]);
   const waits = jobState(status, control) === 'queued';
-  return jobView(record, status, control, waits ? await queuePosition(deps, request, id) : null);
-}
-
-/** The place in the queue; unknown while Redis is away. */
-async function queuePosition({ queues }: ApiDeps, request: FastifyRequest, id: string) {
-  try {
-    return await queues.position(id);
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== 'queue_unavailable') throw error;
-    request.log.warn({ jobId: id, reason: error.message }, 'queue position is unknown');
-    return null;
-  }
+  const position = waits ? await queuePosition(deps, request, id) : null;
+  return record.type === 'train'
+    ? jobView(record, status, control, position)
+    : evaluationView(record, status, control, position);
 }
 
 /**
@@ -92,19 +86,7 @@ async function queuePosition({ queues }: ApiDeps, request: FastifyRequest, id: s
  * @throws Problem `dataset_unknown`, `dataset_failed`, what befell the model, or why spec and data set don't fit
  */
 async function checkReferences({ records }: ApiDeps, spec: Spec, owner: string): Promise<string[]> {
-  const dataset = await records.getDataset(spec.dataset);
-  if (dataset === null || dataset.owner !== owner) {
-    throw problem('dataset_unknown', `There is no data set ${spec.dataset}`, {
-      errors: [
-        { path: 'dataset', message: `expected the id of a data set, ${spec.dataset} is none` },
-      ],
-    });
-  }
-  const report = await records.getReport(spec.dataset);
-  const failure = report?.error;
-  if (failure) {
-    throw problem('dataset_failed', `${spec.dataset}: ${failure.message}`, { hint: failure.hint });
-  }
+  const report = await readReport(records, spec.dataset, owner);
   const kept = await checkModel(records, spec, owner);
   return report ? await checkFit(records, spec, { report, kept }) : [];
 }

@@ -5,9 +5,9 @@ import { z } from 'zod';
 import { ModelId } from '../../domain/ids.ts';
 import type { ModelCard } from '../../domain/model.ts';
 import { dataOfPhases } from '../../domain/phase-data.ts';
-import { Preprocess } from '../../domain/preprocess.ts';
 import { Problem, problem } from '../../domain/problem.ts';
-import type { ExportedModel, Tta } from '../../predict/request.ts';
+import type { Tta } from '../../predict/request.ts';
+import { exported, readExport } from '../../store/exported-model.ts';
 import { ownerOf } from '../auth.ts';
 import type { ApiDeps } from '../deps.ts';
 import { checkId, found } from '../found.ts';
@@ -33,10 +33,7 @@ export async function predictionRoutes(plain: FastifyInstance, deps: ApiDeps): P
     { schema: { params: ById, querystring: How } },
     async (request, reply) => {
       const id = checkId(request.params.id, ModelId);
-      const card = found(await records.getModel(id), id, ownerOf(request));
-      if (!card.files.some(({ name }) => name === 'onnx/model.onnx')) {
-        throw problem('model_not_exported', `${id} has no onnx/model.onnx`);
-      }
+      const card = exported(found(await records.getModel(id), id, ownerOf(request)));
       const tta = request.query.tta === 'true' ? await ttaOf(deps, card) : null;
       return await retryLater(reply, () =>
         room.with(request, async () => {
@@ -45,7 +42,7 @@ export async function predictionRoutes(plain: FastifyInstance, deps: ApiDeps): P
             model: id,
             images: images.map(({ bytes }) => bytes),
             tta,
-            read: () => readExport(deps, id),
+            read: () => readExport(records, id),
           });
           const top = request.query.top ?? card.classes.length;
           const data = images.map(({ file }, index) => ({
@@ -81,22 +78,12 @@ async function imagesOf(request: FastifyRequest): Promise<SentImage[]> {
   return await takeImages(headers, body instanceof Readable ? body : Readable.from([]));
 }
 
-/** @throws Problem `model_not_exported` where the store has lost a file of the export */
-async function readExport({ records }: ApiDeps, id: string): Promise<ExportedModel> {
-  const preprocess = await records.getModelFile(id, 'onnx/preprocess.json');
-  const onnx = await records.getModelFile(id, 'onnx/model.onnx');
-  if (!onnx || !preprocess) {
-    const missing = onnx ? 'onnx/preprocess.json' : 'onnx/model.onnx';
-    throw problem('model_not_exported', `${id}: ${missing} is not in the store`);
-  }
-  return { onnx, preprocess: Preprocess.parse(JSON.parse(preprocess.toString('utf8'))) };
-}
-
 /** As the model's own job would augment: its last phase's transforms, its beta and scale. */
 async function ttaOf({ records }: ApiDeps, card: ModelCard): Promise<Tta> {
   const { provenance } = card;
-  const spec = 'job' in provenance ? (await records.getJob(provenance.job))?.spec : undefined;
-  if (!spec) return { transforms: null, ...ttaDefault };
+  const job = 'job' in provenance ? await records.getJob(provenance.job) : null;
+  if (job?.type !== 'train') return { transforms: null, ...ttaDefault };
+  const { spec } = job;
   const phases = spec.phases.flatMap((phase) => ('data' in phase ? [phase] : []));
   const { transforms } = dataOfPhases(spec.data, phases).at(-1) ?? spec.data;
   return { transforms, ...(spec.evaluation.tta ?? ttaDefault) };
