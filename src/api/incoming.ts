@@ -121,7 +121,10 @@ function timedBody(raw: IncomingMessage, { stallMs, stallBytes }: Patience): Inc
     raw.pause();
     rest();
   };
-  const end = () => body.push(null);
+  const end = () => {
+    rest();
+    body.push(null);
+  };
   const closed = () => {
     if (!raw.readableEnded) body.destroy(new ClientLeft());
   };
@@ -136,7 +139,7 @@ function timedBody(raw: IncomingMessage, { stallMs, stallBytes }: Patience): Inc
         expecting.delete(raw);
       }
       raw.resume();
-      if (!timer) wait();
+      if (!timer && !raw.readableEnded) wait();
     },
     destroy(error, done) {
       rest();
@@ -145,7 +148,6 @@ function timedBody(raw: IncomingMessage, { stallMs, stallBytes }: Patience): Inc
       done(error);
     },
   });
-  body.once('end', rest);
   // who reads it hears of it; when nobody does any more, nobody need
   body.on('error', () => {});
   // a connection that breaks is told by 'close'

@@ -18,7 +18,10 @@ export function answerProblems(app: FastifyInstance, patience: Patience): void {
       request.log.error({ error }, 'request failed');
     const body = JSON.stringify(problemBody(known, request.id));
     reply.code(known.status).type('application/problem+json');
-    return sendEarly(reply, body, patience);
+    // who is too slow to be read is not read on for long
+    const { discardGapMs, discardMs } = patience;
+    const longest = known.code === 'request_timeout' ? discardGapMs : discardMs;
+    return sendEarly(reply, body, { ...patience, discardMs: longest });
   });
   app.addHook('onRequest', async (request) => {
     // before the body, whose kind is of no matter here

@@ -138,3 +138,17 @@ test('a file of exactly the limit is taken in a form as it is as the body', asyn
   assert.equal((await post(formOf([['file', whole]]))).status, 201);
   assert.equal((await post(whole)).status, 201);
 });
+
+test('a form that was refused is not waited for any more', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  for (let count = 0; count < 20; count++) {
+    const order: Part[] = [
+      ['file', archive],
+      ['colour', 'red'],
+    ];
+    assert.equal((await post(formOf(count % 2 ? order : order.toReversed()))).status, 422);
+  }
+  // the client of this process has one or two of its own
+  assert.ok(timers() <= before + 4, `${timers() - before} timers were left`);
+});
