@@ -4,7 +4,7 @@
 import { problem } from '../../domain/problem.ts';
 import { some } from '../../domain/some.ts';
 import type { Labelling, NamedFile } from './files.ts';
-import { isEmptyName, isWrapperName, type Split, splitOf } from './split-words.ts';
+import { isEmptyName, isWrapperName, type Split, splitOf, splitWord } from './split-words.ts';
 
 /** A file with the folders that it lies in below the folder of the classes. */
 export type Placed = { file: NamedFile; folders: readonly string[] };
@@ -25,6 +25,8 @@ export function labelByClassFolders(placed: readonly Placed[]): Labelling {
   }
   const groups = groupsOf(placed);
   refuseSplitsAlone(groups);
+  refuseSplitsInNames(groups);
+  refuseImagesAsClass(groups);
   const classes = leaveOutSplits(groups, labelling);
   const repeats = classes.filter((group) => repeatsOthers(group, classes));
   const own = classes.filter((group) => !repeats.includes(group));
@@ -132,6 +134,36 @@ function refuseSplitsAlone(groups: readonly Group[]): void {
   );
 }
 
+/** `cat_train`, `cat_test`, `dog_train` …: class and split in one name. */
+function refuseSplitsInNames(groups: readonly Group[]): void {
+  const splits = new Map<string, Set<Split>>();
+  for (const { name } of groups) {
+    const word = splitWord(name);
+    if (word && word.of !== '') {
+      splits.set(word.of, (splits.get(word.of) ?? new Set()).add(word.split));
+    }
+  }
+  if (![...splits.values()].some((found) => found.size > 1)) return;
+  throw problem(
+    'dataset_layout',
+    `Folders say class and split in one name: ${some(groups.map(({ name }) => `${name}/`))}`,
+    { hint: 'Put them as train/CLASS/ and test/CLASS/, or say the labels in a table.' },
+  );
+}
+
+/** `images/` beside `masks/`: a folder of images is no class. */
+function refuseImagesAsClass(groups: readonly Group[]): void {
+  const images = groups.find(({ name }) => /^(jpeg|jpg|png)?[_ ]?(images?|imgs?)$/i.test(name));
+  if (!images || groups.length < 2) return;
+  throw problem(
+    'dataset_layout',
+    `${JSON.stringify(`${images.name}/`)} lies beside ${some(groups.filter((group) => group !== images).map(({ name }) => `${name}/`))}: a folder of images is no class`,
+    {
+      hint: 'Send a folder per class, or a table of labels; masks and annotations are not read. To have them as classes all the same: layout=name_re.',
+    },
+  );
+}
+
 function refuseTwoReadings(groups: readonly Group[]): void {
   const names = new Set(groups.map(({ name }) => name));
   const unclear = groups.find(
@@ -147,7 +179,8 @@ function refuseTwoReadings(groups: readonly Group[]): void {
     direct.length === 0 &&
     below.some(({ folders }) => !isEmptyName(folders[1] ?? '') && splitOf(folders[1]) === null);
   const deep = groups.filter(isDeep);
-  const shallow = groups.length - deep.length;
+  // `unlabeled/` beside `labeled/cat` is no class that stands for the upper reading
+  const shallow = groups.filter((group) => !isDeep(group) && splitOf(group.name) === null).length;
   if (deep.length > 0 && shallow === 0) {
     throw twoReadings(
       groups,
@@ -162,7 +195,7 @@ function twoReadings(groups: readonly Group[], below: readonly Placed[]) {
     'dataset_layout',
     `Class folders hold folders: is the label of ${JSON.stringify(below[0]?.file.path)} the upper folder (${some(groups.map(({ name }) => name))}) or the lower (${some(last)})?`,
     {
-      hint: 'Upload with one level of class folders, or say it: layout=name_re&pattern=/([^/]+)/[^/]+/[^/]+$ takes the folder above the last, layout=name_re&pattern=/([^/]+)/[^/]+$ the last.',
+      hint: 'Upload with one level of class folders, or say it: layout=name_re&pattern=/([^/]%2B)/[^/]%2B/[^/]%2B$ takes the folder above the last, layout=name_re&pattern=/([^/]%2B)/[^/]%2B$ the last (%2B is + in a URL); folders named as a split keep it.',
     },
   );
 }

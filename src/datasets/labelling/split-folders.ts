@@ -3,7 +3,7 @@
 import { some } from '../../domain/some.ts';
 import { haveClassFolders, labelByClassFolders, type Placed } from './class-folders.ts';
 import { commonFolder, type Labelling, type NamedFile } from './files.ts';
-import { isWrapperName, type Split, splitWord } from './split-words.ts';
+import { isWrapperName, type Split, splitOf, splitWord } from './split-words.ts';
 
 /** The folder that holds the splits, [] for the top, and which of its folders is which split. */
 export type SplitRoot = { root: string[]; folders: Map<string, Split> };
@@ -77,7 +77,7 @@ export function labelBySplits(images: readonly NamedFile[], splits: SplitRoot): 
     const inside = placed[split].filter(
       ({ file }) => file.path.split('/')[splits.root.length] === folder,
     );
-    addOther(labelling, unwrapped(inside, classes), split);
+    addOther(labelling, unwrapped(inside, classes), { split, classes });
   }
   const names = [...splits.folders.keys()].map((name) => `${name}/`);
   if (outside.length > 0) {
@@ -92,16 +92,33 @@ export function labelBySplits(images: readonly NamedFile[], splits: SplitRoot): 
 
 /** Where labels came without a split, the folders train/, valid/ and test/ may say one. */
 export function takeFolders(labelling: Labelling, images: readonly NamedFile[]): Labelling {
+  if (labelling.files.some(({ split }) => split !== null)) return labelling;
   const splits = findSplits(images);
-  if (splits === null || labelling.files.some(({ split }) => split !== null)) return labelling;
   const placed = labelling.files.map((file) => ({
     ...file,
-    split: splitOfPath(file.path, splits),
+    split: splits ? splitOfPath(file.path, splits) : splitAlone(file.path),
   }));
+  const found = new Set(placed.map(({ split }) => split));
+  // a lone test/ counts beside others, a lone train/ or valid/ may be a class
+  const counts = splits !== null || (found.size > 1 && (found.has('test') || found.size > 2));
+  if (!counts) return labelling;
   if (placed.every(({ split }) => split === null || split === 'train')) return labelling;
-  const names = [...splits.folders.keys()].map((name) => `${name}/`).join(', ');
+  const names = splits
+    ? [...splits.folders.keys()].map((name) => `${name}/`).join(', ')
+    : 'that are named as one';
   labelling.warnings.push(`the split is that of the folders ${names}`);
   return { ...labelling, files: placed };
+}
+
+/** The split that the uppermost folder with such a name says. */
+function splitAlone(path: string): Split | null {
+  const folders = path.split('/').slice(0, -1);
+  return (
+    folders
+      .slice(0, wrappersMax + 1)
+      .map(splitOf)
+      .find((split) => split !== null) ?? null
+  );
 }
 
 function inSplit({ files }: Labelling, split: Split): Labelling['files'] {
@@ -109,11 +126,17 @@ function inSplit({ files }: Labelling, split: Split): Labelling['files'] {
 }
 
 /** What is in valid/ or test/: the first folder is the class, and an image in none has no label. */
-function addOther(labelling: Labelling, placed: readonly Placed[], split: 'valid' | 'test'): void {
-  const flat = placed.filter(({ folders }) => folders.every(isWrapperName));
+function addOther(
+  labelling: Labelling,
+  placed: readonly Placed[],
+  { split, classes }: { split: 'valid' | 'test'; classes: ReadonlySet<string> },
+): void {
+  // `photo` may say nothing, but not where train/ has it as a class
+  const saysNothing = (folder: string) => isWrapperName(folder) && !classes.has(folder);
+  const flat = placed.filter(({ folders }) => folders.every(saysNothing));
   for (const { file, folders } of placed) {
     const [label] = folders;
-    if (label === undefined || folders.every(isWrapperName)) {
+    if (label === undefined || folders.every(saysNothing)) {
       const reason =
         split === 'test' ? 'in the test folder, without a label' : 'not in a class folder';
       labelling.skipped.push({ file: file.path, reason });
