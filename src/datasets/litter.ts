@@ -2,7 +2,10 @@
 
 const kinds: [RegExp, string][] = [
   [/(^|\/)(__MACOSX\/|\._[^/]*$|\.DS_Store$|\.AppleDouble\/)/i, 'left by macOS'],
-  [/(^|\/)(Thumbs\.db|desktop\.ini|ehthumbs\.db)$/i, 'left by Windows'],
+  [
+    /(^|\/)((Thumbs\.db|desktop\.ini|ehthumbs\.db)$|(\$RECYCLE\.BIN|System Volume Information)\/)/i,
+    'left by Windows',
+  ],
   [/(^|\/)@eaDir\//i, 'a preview that a Synology NAS made'],
   [/(^|\/)\.(thumbnails?|thumbs)\//i, 'a preview that a gallery made'],
   [/(^|\/)\.ipynb_checkpoints\//i, 'a copy that Jupyter made'],

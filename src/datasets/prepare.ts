@@ -100,10 +100,17 @@ function choose(
   for (const { path } of unseen) findings.skip(path, 'no training image has its label');
   if (unseen.length > 0) {
     findings.warn(
-      `${unseen.length} validation images are dropped, no training image has their label: ${some([...new Set(unseen.map((file) => file.label))])}`,
+      `${unseen.length} images for validation or the test are dropped, no training image has their label: ${some([...new Set(unseen.map((file) => file.label))])}`,
     );
   }
-  return labelling.files.filter((file) => known.has(file.label));
+  const kept = labelling.files.filter((file) => known.has(file.label));
+  if (
+    unseen.some(({ split }) => split === 'valid') &&
+    !kept.some(({ split }) => split === 'valid')
+  ) {
+    findings.warn('no validation image is left: a job takes a random part of the training images');
+  }
+  return kept;
 }
 
 function isTraining(file: { split: ManifestItem['split'] }): boolean {

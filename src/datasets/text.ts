@@ -38,8 +38,10 @@ export function readText(
   if (guess === null || text === null) {
     throw problem(
       'encoding_unknown',
-      `${JSON.stringify(path)} is not UTF-8 (line ${badLine(bytes)}), and its encoding cannot be told for sure`,
-      { hint: asUtf8 },
+      utf8 === null
+        ? `${JSON.stringify(path)} is not UTF-8 (line ${badLine(bytes)}), and its encoding cannot be told for sure`
+        : `${JSON.stringify(path)} may be UTF-8 or of another encoding: its letters beyond ASCII are too few to say, and its encoding cannot be told for sure`,
+      { hint: utf8 === null ? asUtf8 : 'Say it: ?encoding=utf-8, if that is it.' },
     );
   }
   return {

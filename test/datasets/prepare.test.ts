@@ -104,7 +104,7 @@ test('a validation image of a class that no training image has is dropped with a
   });
   assert.deepEqual(manifest.classes, ['cat', 'dog']);
   assert.equal(manifest.items.length, 2);
-  assert.match(report.warnings.join(), /1 validation images are dropped.*"fox"/);
+  assert.match(report.warnings.join(), /1 images for validation or the test are dropped.*"fox"/);
 });
 
 test('an image that cannot be decoded is skipped with its reason, the rest is kept', async () => {

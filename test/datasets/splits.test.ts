@@ -143,3 +143,58 @@ test('layout=name_re obeys the folders of a split', () => {
 test('val/ and test/ without train/ are refused for that', () => {
   assert.throws(() => label(['val/a/1.jpg', 'test/b/2.jpg']), refused(/no train\/ folder beside/));
 });
+
+test('class and split in one folder name are refused with the way out', () => {
+  const paths = ['cat_train/1.jpg', 'cat_test/1.jpg', 'dog_train/1.jpg', 'dog_test/1.jpg'];
+  assert.throws(() => label(paths), refused(/class and split in one name/));
+  assert.deepEqual(Object.values(label(['train_station/1.jpg', 'test_tube/1.jpg']).labels), [
+    'train_station',
+    'test_tube',
+  ]);
+});
+
+test('a class of train/ is one in valid/ and test/, whatever its name', () => {
+  for (const names of [
+    ['photo', 'sketch'],
+    ['valid', 'invalid'],
+    ['raw', 'ripe'],
+  ]) {
+    const { labels, skipped } = label(
+      names.flatMap((name) => [`train/${name}/1.jpg`, `test/${name}/2.jpg`]),
+    );
+    assert.deepEqual([...new Set(Object.values(labels))], names);
+    assert.deepEqual([Object.keys(labels).length, skipped], [4, []]);
+  }
+});
+
+test('images that all lie under test/ are not trained on', () => {
+  assert.throws(
+    () => label(['pets/test/cat/1.jpg', 'pets/test/dog/2.jpg']),
+    refused(/under "test\/"/),
+  );
+});
+
+test('unlabeled/ beside labeled/cat and labeled/dog makes no class', () => {
+  const paths = [
+    'train/labeled/cat/1.jpg',
+    'train/labeled/dog/2.jpg',
+    'train/unlabeled/3.jpg',
+    'test/cat/4.jpg',
+  ];
+  assert.throws(() => label(paths), refused(/upper folder .* lower/));
+});
+
+test('images/ beside masks/ are no classes', () => {
+  assert.throws(
+    () => label(['images/1.jpg', 'masks/1.png']),
+    refused(/a folder of images is no class/),
+  );
+  const splits = ['images/train/1.jpg', 'images/val/2.jpg', 'masks/train/1.png', 'masks/val/2.png'];
+  assert.throws(() => label(splits), refused(/a folder of images is no class/));
+});
+
+test('layout=name_re never trains on a lone test folder', () => {
+  const paths = ['Entrainement/chat/1.jpg', 'Entrainement/chien/2.jpg', 'Test/chat/3.jpg'];
+  const { splits } = label(paths, { layout: 'name_re', pattern: '/([^/]+)/[^/]+$' });
+  assert.deepEqual(Object.values(splits), [null, null, 'test']);
+});

@@ -226,3 +226,25 @@ test('pieces of a download beside a table are no classes, whether or not the tab
     refused('labels_invalid', /"age", "sex".*label_column/),
   );
 });
+
+test('labels.csv that contradicts class folders is asked about, one of other words is read', () => {
+  const paths = ['cat/0.jpg', 'dog/1.jpg'];
+  const tables = (a: string, b: string) => ({
+    'labels.csv': `name,label\ncat/0.jpg,${a}\ndog/1.jpg,${b}\n`,
+  });
+  assert.throws(
+    () => label(paths, { tables: tables('dog', 'dog') }),
+    refused('dataset_layout', /say different labels/),
+  );
+  assert.deepEqual(Object.values(label(paths, { tables: tables('tom', 'rex') }).labels), [
+    'tom',
+    'rex',
+  ]);
+});
+
+test('one-hot columns may be true and false, labels that stand for no value are doubted', () => {
+  const { labels } = byTable('name,cat,dog\n0.jpg,True,False\n1.jpg,False,True\n');
+  assert.deepEqual(Object.values(labels), ['cat', 'dog']);
+  const { warnings } = byTable('name,label\n0.jpg,cat\n1.jpg,NaN\n');
+  assert.match(warnings.join(), /missing values .*"NaN" on 1/);
+});

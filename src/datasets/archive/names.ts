@@ -10,7 +10,7 @@ import { safePath } from './path.ts';
 import type { RawName } from './raw-entry.ts';
 
 const wayOut =
-  'Say it: ?encoding=shift_jis, gbk, euc-kr or cp437, for example; or pack the archive again with names in UTF-8.';
+  'Say it: ?encoding=shift_jis, gbk, euc-kr, cp437 or utf-8, for example; or pack the archive again with names in UTF-8.';
 
 /**
  * The path of each name, in their order; '' for the top folder itself.

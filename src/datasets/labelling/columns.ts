@@ -141,7 +141,9 @@ function sameLabels(
 }
 
 function isOneHot(columns: readonly number[], rows: readonly Row[]): boolean {
-  return rows.every(({ cells }) => columns.every((at) => /^([01](\.0+)?)?$/.test(cells[at] ?? '')));
+  return rows.every(({ cells }) =>
+    columns.every((at) => /^([01](\.0+)?|true|false)?$/i.test(cells[at] ?? '')),
+  );
 }
 
 /** The label that a row says. @throws Problem `labels_invalid` that names the line */
@@ -152,7 +154,7 @@ export function labelOf(row: Row, { label, header, name }: Columns, table: Table
     if (said === '') throw invalidRow(table.path, line, 'the label is empty');
     return said;
   }
-  const marked = label.oneHot.filter((at) => Number(cells[at] ?? 0) === 1);
+  const marked = label.oneHot.filter((at) => /^(1(\.0+)?|true)$/i.test(cells[at] ?? ''));
   const [only] = marked;
   if (marked.length === 1 && only !== undefined) return header?.cells[only] ?? '';
   const classes = marked.map((at) => quoted(header?.cells[at]));
@@ -232,7 +234,7 @@ function isWord(title: string, words: readonly string[]): boolean {
 
 function doubt(detail: string) {
   return problem('labels_invalid', detail, {
-    hint: 'Say it outright: name_column=… and label_column=… with the words of the header, csv=… for the table.',
+    hint: 'Say it outright: name_column=… and label_column=… with the words of the header (or "column 3"), csv=… for the table.',
   });
 }
 

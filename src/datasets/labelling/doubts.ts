@@ -12,6 +12,7 @@ export function doubtsOf({ files }: Pick<Labelling, 'files'>): string[] {
   const labels = [...counts.keys()];
   return [
     lookalikes(labels),
+    missingValues(counts),
     severalPerImage(labels),
     measurements(labels, files.length),
     lonely(counts, files.length),
@@ -63,6 +64,18 @@ function severalPerImage(labels: readonly string[]): string | null {
     return `labels look like several per image, with ${name} between them (${some(many.map((words) => words.join(' ')))}): onecycle trains one label per image, and each combination is a class of its own`;
   }
   return null;
+}
+
+/** What a spreadsheet or pandas writes where there is no value. */
+function missingValues(counts: ReadonlyMap<string, number>): string | null {
+  const found = [...counts].filter(([label]) =>
+    /^(nan|n\/a|na|null|none|nil|<na>|\?|-|#(n\/a|name\?|ref!|value!|div\/0!|num!|null!))$/i.test(
+      label,
+    ),
+  );
+  if (found.length === 0) return null;
+  const shown = found.map(([label, count]) => `${JSON.stringify(label)} on ${count}`).join(', ');
+  return `labels that look like missing values are classes here (${shown} images): leave such lines out if they are not meant`;
 }
 
 function measurements(labels: readonly string[], images: number): string | null {

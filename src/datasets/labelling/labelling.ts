@@ -9,6 +9,7 @@ import { doubtsOf } from './doubts.ts';
 import { commonFolder, type Labelling, type LabelOptions, type NamedFile } from './files.ts';
 import { labelByPattern } from './pattern.ts';
 import { findSplits, labelBySplits } from './split-folders.ts';
+import { splitOf } from './split-words.ts';
 
 const layouts =
   'train/ and valid/ with a folder per class, or a table such as labels.csv (name,label), or a folder per class; file names that hold the label need layout=name_re and a pattern';
@@ -53,7 +54,10 @@ function labelBy(
   const table = tried(failures, 'a table of labels', () => labelByTables(files, options));
   // a labels.csv means what it says, but for train/ and valid/, as in MNIST_SAMPLE; any other may be about anything
   const says = tables.some(({ path }) => isLabelsTable(path));
-  if (table && says && !splits) return table;
+  if (table && says && !splits) {
+    if (byPlace && sharesLabels(byPlace, table)) agreed(byPlace, table, tables);
+    return table;
+  }
   const doubt = failures.find(({ error }) => error.code === 'labels_ambiguous');
   if (doubt && !splits) throw doubt.error;
   if (byPlace && (splits || mayBeClasses(byPlace, tables, { says, table }))) {
@@ -96,6 +100,12 @@ function said(labelling: Labelling, failures: readonly Failure[]): Labelling {
     labelling.warnings.push(`${name} could not be read: ${error.message}`);
   }
   return labelling;
+}
+
+/** Whether folders and table speak of the same classes, so that one that differs is a mistake. */
+function sharesLabels(places: Labelling, table: Labelling): boolean {
+  const labels = new Set(places.files.map(({ label }) => label));
+  return table.files.some(({ label }) => labels.has(label));
 }
 
 /** Folders and table say the same, each in its words; else it is asked which is meant. */
@@ -143,6 +153,16 @@ function byFolders(images: readonly NamedFile[]): Labelling | null {
   const { length } = commonFolder(images);
   const placed = images.map((file) => ({ file, folders: file.path.split('/').slice(length, -1) }));
   if (!haveClassFolders(placed)) return null;
+  const held = commonFolder(images).find((folder) =>
+    ['valid', 'test'].includes(splitOf(folder) ?? ''),
+  );
+  if (held !== undefined) {
+    throw problem(
+      'dataset_layout',
+      `All images lie under ${JSON.stringify(`${held}/`)}, which is named as a split that is not trained on`,
+      { hint: 'Send train/ beside it, or give the folder another name.' },
+    );
+  }
   const labelling = labelByClassFolders(placed);
   return labelling.files.length === 0 ? null : settleSplits(labelling);
 }
