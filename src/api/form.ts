@@ -42,9 +42,14 @@ export async function readForm(
       open?.destroy(error as Error);
       void Promise.allSettled(files).then(() => reject(error));
     };
-    parser.on('field', (name: string | undefined, value, _nameCut, cut) => {
+    parser.on('field', (name: string | undefined, value, _nameCut, cut, _encoding, type) => {
       if (failed) return;
       try {
+        if (/^multipart\//i.test(type)) {
+          throw problem('invalid_request', `The form field ${name} is a form within the form`, {
+            hint: 'curl -F makes one of a value that begins with "(": use --form-string.',
+          });
+        }
         if (cut) throw broken(`The form field ${name} is over ${fieldBytesMax} bytes`);
         onField(named(name), value);
       } catch (error) {

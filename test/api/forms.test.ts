@@ -152,3 +152,13 @@ test('a form that was refused is not waited for any more', async () => {
   // the client of this process has one or two of its own
   assert.ok(timers() <= before + 4, `${timers() - before} timers were left`);
 });
+
+test('a field that curl made a form within the form of is refused with the way out', async () => {
+  const inner = '--in\r\nContent-Disposition: attachment\r\n\r\n[^/]+)\r\n--in--\r\n';
+  const body = Buffer.from(
+    `--out\r\nContent-Disposition: form-data; name="pattern"\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n${inner}\r\n--out--\r\n`,
+  );
+  const answer = await post(body, '', { 'content-type': 'multipart/form-data; boundary=out' });
+  assert.deepEqual([answer.status, answer.body.code], [400, 'invalid_request']);
+  assert.match(`${answer.body.detail} ${answer.body.hint}`, /pattern.*--form-string/);
+});

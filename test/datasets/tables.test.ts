@@ -248,3 +248,10 @@ test('one-hot columns may be true and false, labels that stand for no value are 
   const { warnings } = byTable('name,label\n0.jpg,cat\n1.jpg,NaN\n');
   assert.match(warnings.join(), /missing values .*"NaN" on 1/);
 });
+
+test('a column that is named where there is no table is refused, not ignored', () => {
+  assert.throws(
+    () => label(['cat/0.jpg', 'dog/1.jpg'], { label_column: 'breed' }),
+    refused('dataset_layout', /label_column need a table: there is none/),
+  );
+});

@@ -61,7 +61,9 @@ function encodingOf(
     : null;
   const doubtful = utf8 !== null && isDoubtful(joined, utf8);
   if (asked !== null && (utf8 === null || doubtful)) return asked;
-  const example = unsaid.find((bytes) => bytes.some((byte) => byte >= 0x80)) ?? Buffer.alloc(0);
+  const strange = unsaid.filter((bytes) => bytes.some((byte) => byte >= 0x80));
+  const example =
+    strange.find((bytes) => decodedAs('utf-8', bytes) === null) ?? strange[0] ?? Buffer.alloc(0);
   const unlikely = utf8 !== null && isUnlikely(joined, utf8);
   if (utf8 !== null && !unlikely) {
     if (doubtful) {

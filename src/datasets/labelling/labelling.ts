@@ -48,6 +48,9 @@ function labelBy(
       ? null
       : tried(failures, 'a folder per class', () => byFolders(images));
   const byPlace = splits ?? folders;
+  if (tables.length === 0 && (options.name_column ?? options.label_column) !== null) {
+    throw problem('dataset_layout', 'name_column and label_column need a table: there is none');
+  }
   if (layout === 'folder' || tables.length === 0) {
     return byPlace ?? refuse(failures, images);
   }
@@ -138,7 +141,7 @@ function refuse(failures: readonly Failure[], images: readonly NamedFile[]): nev
   }
   const folder = commonFolder(images).join('/');
   const lie = images.every(({ path }) => folderOf(path) === folder)
-    ? `All images lie in one folder (${JSON.stringify(folder)})`
+    ? `All images lie in one folder (${folder === '' ? 'the top' : JSON.stringify(folder)})`
     : `No image lies in a folder named as a class: they are in ${foldersOf(images)}`;
   throw problem('dataset_layout', `${lie}, and no table says their labels; expected ${layouts}`);
 }
