@@ -255,3 +255,13 @@ test('a column that is named where there is no table is refused, not ignored', (
     refused('dataset_layout', /label_column need a table: there is none/),
   );
 });
+
+test('a table that swaps the classes of the folders says something else, not the same in other words', () => {
+  const text = (prefix: string) => `name,label\n${prefix}cat/0.jpg,dog\n${prefix}dog/1.jpg,cat\n`;
+  const differ = refused('dataset_layout', /say different labels.*layout=folder, or csv=/);
+  const classes = ['cat/0.jpg', 'dog/1.jpg'];
+  assert.throws(() => label(classes, { tables: { 'labels.csv': text('') } }), differ);
+  assert.throws(() => label(classes, { tables: { 'metadata.csv': text('') } }), differ);
+  const splits = ['train/cat/0.jpg', 'train/dog/1.jpg', 'valid/cat/2.jpg', 'valid/dog/3.jpg'];
+  assert.throws(() => label(splits, { tables: { 'labels.csv': text('train/') } }), differ);
+});

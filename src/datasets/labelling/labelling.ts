@@ -119,8 +119,14 @@ function agreed(places: Labelling, table: Labelling, tables: readonly NamedFile[
     const other = byTable.get(path);
     if (other !== undefined) pairs.set(JSON.stringify([label, other]), [label, other]);
   }
-  const distinct = (side: 0 | 1) => new Set([...pairs.values()].map((pair) => pair[side])).size;
-  if (pairs.size === distinct(0) && pairs.size === distinct(1)) return places;
+  const ours = new Set([...pairs.values()].map(([label]) => label));
+  const theirs = new Set([...pairs.values()].map(([, label]) => label));
+  const oneToOne = pairs.size === ours.size && pairs.size === theirs.size;
+  // a word that both use must mean the same: cat and dog swapped are one to one, too
+  const swapped = [...pairs.values()].some(
+    ([label, other]) => label !== other && (theirs.has(label) || ours.has(other)),
+  );
+  if (oneToOne && !swapped) return places;
   const names = some(tables.map(({ path }) => path));
   const torn = places.files.find(({ path, label }) => (byTable.get(path) ?? label) !== label);
   throw problem(
